@@ -186,21 +186,29 @@ def test_an_anonymous_route_is_listed_and_not_asked(site: Site) -> None:
 @pytest.mark.parametrize(
     ("given", "path"),
     [
-        ({"namespace": "-a"}, "namespace"),
-        ({"name": "A b"}, "name"),
-        ({"route_namespace": "a b"}, "route_namespace"),
-        ({"routes": [{"host": "a.test"}]}, "routes[0].name"),
-        ({"auth": [{"name": "e", "issuer": "https://a.test"}]}, "auth[0].audiences"),
-        ({"access_token": "Bearer x"}, "access_token"),
-        ({"refused_tokens": {"expired": "a\nb"}}, "refused_tokens.expired"),
-        ({"callers": [{"namespace": "A"}]}, "callers[0].namespace"),
-        ({"callers": [{"namespace": "a", "pod_labels": {"x": "a b"}}]}, "callers[0].pod_labels"),
-        ({"callers": [{"namespace": "a", "services": ["a/b/c"]}]}, "callers[0].services[0]"),
-        ({"image": ""}, "image"),
-        ({"image": "a b"}, "image"),
-        ({"timeout": 0}, "timeout"),
-        ({"timeout": 61}, "timeout"),
-        ({"wait_timeout": 0}, "wait_timeout"),
+        pytest.param({"namespace": "-a"}, "namespace", id="namespace"),
+        pytest.param({"name": "A b"}, "name", id="name"),
+        pytest.param({"route_namespace": "a b"}, "route_namespace", id="namespace of routes"),
+        pytest.param({"routes": [{"host": "a.test"}]}, "routes[0].name", id="route without a name"),
+        pytest.param(
+            {"auth": [{"name": "e", "issuer": "https://a.test"}]}, "auth[0].audiences", id="issuer without audiences"
+        ),
+        pytest.param({"access_token": "Bearer x"}, "access_token", id="word Bearer"),
+        pytest.param({"refused_tokens": {"expired": "a\nb"}}, "refused_tokens.expired", id="token of two lines"),
+        pytest.param({"callers": [{"namespace": "A"}]}, "callers[0].namespace", id="namespace of a caller"),
+        pytest.param(
+            {"callers": [{"namespace": "a", "pod_labels": {"x": "a b"}}]},
+            "callers[0].pod_labels",
+            id="label of a caller",
+        ),
+        pytest.param(
+            {"callers": [{"namespace": "a", "services": ["a/b/c"]}]}, "callers[0].services[0]", id="Service of a caller"
+        ),
+        pytest.param({"image": ""}, "image", id="no image"),
+        pytest.param({"image": "a b"}, "image", id="image with a space"),
+        pytest.param({"timeout": 0}, "timeout", id="no time for a call"),
+        pytest.param({"timeout": 61}, "timeout", id="more than a minute for a call"),
+        pytest.param({"wait_timeout": 0}, "wait_timeout", id="no time for pods"),
     ],
 )
 def test_what_cannot_be_is_refused(given: dict[str, Any], path: str) -> None:
