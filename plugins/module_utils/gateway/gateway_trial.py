@@ -237,8 +237,6 @@ def _write_evidence(params: Mapping[str, Any], values: Mapping[str, Any], notes:
 
 def _names(params: Mapping[str, Any]) -> Iterator[Problem]:
     yield from owner_problems(params["namespace"], params["name"])
-    if params.get("route_namespace") is not None:
-        yield from namespace_problems("route_namespace", params["route_namespace"])
 
 
 def _declared(params: Mapping[str, Any]) -> Iterator[Problem]:

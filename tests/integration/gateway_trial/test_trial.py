@@ -102,7 +102,7 @@ def tried(rows: Rows, source: str, credential: str, kind: str = "gateway") -> di
 def opened(result: dict[str, Any], **wanted: str) -> Rows:
     return [
         row
-        for row in result["trials"]
+        for row in result.get("trials", ())
         if row["outcome"] == "open" and all(row[key].startswith(value) for key, value in wanted.items())
     ]
 

@@ -188,7 +188,6 @@ def test_an_anonymous_route_is_listed_and_not_asked(site: Site) -> None:
     [
         pytest.param({"namespace": "-a"}, "namespace", id="namespace"),
         pytest.param({"name": "A b"}, "name", id="name"),
-        pytest.param({"route_namespace": "a b"}, "route_namespace", id="namespace of routes"),
         pytest.param({"routes": [{"host": "a.test"}]}, "routes[0].name", id="route without a name"),
         pytest.param(
             {"auth": [{"name": "e", "issuer": "https://a.test"}]}, "auth[0].audiences", id="issuer without audiences"
