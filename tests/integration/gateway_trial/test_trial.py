@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support import gateway_calls as calls
 from support import mesh
+from support.playbook import LOCAL_HOST, Run, run_playbook
 
 from localcloud.images.catalog import ECHO_MCP
 from localcloud.images.gateway import ENVOY
@@ -278,3 +279,49 @@ def test_pods_that_cannot_run_are_no_proof(stands: None, args: dict[str, Any], c
     assert "nothing could be tried from there" in failed["msg"]
     assert "no-such-image" in failed["msg"]
     assert left_behind(cluster) == []
+
+
+def test_verification_of_a_site_writes_its_evidence_and_is_red_for_an_open_way(
+    stands: None, args: dict[str, Any], cloud: Any, cluster: Any, tmp_path: Path
+) -> None:
+    host = {
+        **LOCAL_HOST,
+        "mcpops_kubeconfig": str(cluster.kubeconfig),
+        "mcpops_process_environment": cloud.process_environment(),
+        "gateway_listeners": GATEWAY["listeners"],
+        "gateway_routes": [ROUTE],
+        "gateway_route_namespace": calls.SERVERS,
+        "gateway_auth": [AUTH],
+        "gateway_trial_access_token": args["access_token"],
+        "gateway_trial_ca": args["gateway_ca"],
+        "gateway_trial_image": args["image"],
+        "gateway_trial_timeout": args["timeout"],
+        "gateway_trial_evidence": args["evidence"],
+    }
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"clusters": {"hosts": {"edge": host}}}))
+
+    def verified() -> Run:
+        return run_playbook("mcpops.platform.verify", "-i", inventory)
+
+    assert args["access_token"] not in verified().ok().output
+    evidence = json.loads(Path(args["evidence"]).read_text())
+    assert evidence["open"] == []
+    assert {row["source"].partition(" in ")[0] for row in evidence["trials"]} == {
+        OUTSIDE,
+        "foreign pod",
+        "allowed pod",
+    }
+    patch_open(cluster)
+    client = calls.Client(
+        evidence["trials"][0]["path"].partition(" at ")[2].partition(":")[0], Path(args["gateway_ca"])
+    )
+    calls_until = time.monotonic() + 60
+    while client.send(calls.call("echo")).status >= 400:
+        assert time.monotonic() < calls_until
+        time.sleep(0.3)
+    failed = verified()
+    assert failed.returncode != 0, failed.output
+    [opened_way, *_others] = json.loads(Path(args["evidence"]).read_text())["open"]
+    assert f"https://{calls.HOST}:443/mcp" in opened_way
+    assert opened_way in " ".join(failed.output.split())
