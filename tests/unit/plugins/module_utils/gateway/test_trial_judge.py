@@ -78,6 +78,8 @@ def test_only_the_gateways_own_refusal_counts(found: Any, whose: bool) -> None:
         pytest.param(trial(), answer(why="its certificate is not trusted"), "not_tried", id="not trusted"),
         pytest.param(trial("unknown_host"), answer(why="the connection was closed"), "refused", id="name not served"),
         pytest.param(trial("unknown_host"), answer(200), "open", id="name served"),
+        pytest.param(trial("unknown_host"), answer(404, "<html>", server="nginx"), "refused", id="another gateway"),
+        pytest.param(trial("unknown_host"), answer(404, '{"error":1}'), "open", id="a server's 404"),
         pytest.param(trial("gateway_service"), answer(why="refused", connected=False), "refused", id="port closed"),
         pytest.param(trial("pod_ip", CLOSED), answer(why="no answer in time", connected=False), "refused", id="closed"),
         pytest.param(trial("pod_ip", CLOSED), answer(why="no answer in time"), "open", id="accepted and silent"),
