@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..errors import Check, InvalidInput, NotReady, Problem, Reason, Rule, check, refuse
+from ..errors import Check, InvalidInput, NotReady, Problem, Reason, Rule, ServiceError, check, refuse
 from ..intent import guard
 from ..kube.apply.owned_objects import TYPES as KUBERNETES_TYPES
 from ..kube.apply.requests import map_concurrently
@@ -160,14 +160,20 @@ def _tried(
     def from_pod(source: Source) -> None:
         task.progress(f"trying {len(by_source[source.name])} calls from {source.name}")
         try:
-            _keep(found, trial_pods.calls_from(kube, task, source, by_source[source.name], options))
-        except trial_pods.PodsFailed as failed:
+            with _place_of(kube, source, options):
+                _keep(found, trial_pods.calls_from(kube, task, source, by_source[source.name], options))
+        except (trial_pods.PodsFailed, ServiceError) as failed:
+            # other places are tried all the same
             missing[source.name] = str(failed)
 
-    foreign = next((one for one in pods if one.kind == FOREIGN), None)
-    with trial_pods.foreign_namespace(kube, options, foreign.namespace) if foreign else nullcontext():
-        map_concurrently(from_pod, pods)
+    map_concurrently(from_pod, pods)
     return found, missing
+
+
+def _place_of(kube: Kube, source: Source, options: trial_pods.PodOptions) -> AbstractContextManager[None]:
+    if source.kind == FOREIGN:
+        return trial_pods.foreign_namespace(kube, options, source.namespace)
+    return nullcontext()
 
 
 def _keep(found: Found, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -237,8 +243,6 @@ def _write_evidence(params: Mapping[str, Any], values: Mapping[str, Any], notes:
 
 def _names(params: Mapping[str, Any]) -> Iterator[Problem]:
     yield from owner_problems(params["namespace"], params["name"])
-    if params.get("route_namespace") is not None:
-        yield from namespace_problems("route_namespace", params["route_namespace"])
 
 
 def _declared(params: Mapping[str, Any]) -> Iterator[Problem]:

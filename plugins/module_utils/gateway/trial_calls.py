@@ -4,8 +4,9 @@
 
 """Makes calls, and tells what came of each. Pods run this file as it is: it needs Python's standard library alone.
 
-A call is {id, address, port, tls, verify, host, method, path, headers, body, attempts}. What came of it is
-{id, connected, status, headers, body, why}: no status where nobody answered, and `why` not.
+A call is {id, address, port, tls, verify, host, method, path, headers, body, attempts, connects}. It is made again
+until somebody answers, or with `connects` until there is a connection. What came of it is {id, connected, sent, status,
+headers, body, why}: no status where nobody answered, and `why` not.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ Found = dict[str, Any]
 AT_ONCE = 16
 MOST_BYTES = 2048
 PAUSE_SECONDS = 1.0
+SILENT = "no answer in time"
 HEADERS = ("content-type", "server", "www-authenticate", "mcp-session-id")
 """What tells who has answered."""
 
@@ -43,7 +45,7 @@ def make_calls(
             if attempt:
                 time.sleep(PAUSE_SECONDS)
             found = _made(call, timeout, verified if call.get("verify") else unverified)
-            if found["connected"]:
+            if found["connected"] if call.get("connects") else found["status"]:
                 break
         return found
 
@@ -63,7 +65,15 @@ def _contexts(ca_file: str | None, ca_pem: str | None) -> tuple[ssl.SSLContext, 
 
 
 def _made(call: Call, timeout: float, context: ssl.SSLContext) -> Found:
-    found: Found = {"id": call["id"], "connected": False, "status": None, "headers": {}, "body": "", "why": ""}
+    found: Found = {
+        "id": call["id"],
+        "connected": False,
+        "sent": False,
+        "status": None,
+        "headers": {},
+        "body": "",
+        "why": "",
+    }
     try:
         raw = socket.create_connection((call["address"], call["port"]), timeout)
     except OSError as exc:
@@ -88,6 +98,7 @@ def _asked(call: Call, connected: socket.socket, timeout: float, found: Found) -
     body = call.get("body")
     headers = dict({"Host": call["host"], "Connection": "close"}, **call["headers"])
     connection.request(call["method"], call["path"], body.encode() if body else None, headers)
+    found["sent"] = True
     answer = connection.getresponse()
     kept = {name: answer.headers[name] for name in HEADERS if answer.headers.get(name)}
     return dict(found, status=answer.status, headers=kept, body=_beginning(answer, timeout))
@@ -110,7 +121,7 @@ def _beginning(answer: http.client.HTTPResponse, timeout: float) -> str:
 
 def _why(exc: Exception) -> str:
     if isinstance(exc, (socket.timeout, TimeoutError)):
-        return "no answer in time"
+        return SILENT
     if isinstance(exc, ConnectionRefusedError):
         return "connection refused"
     if isinstance(exc, socket.gaierror):

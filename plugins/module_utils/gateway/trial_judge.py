@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Reason
+from .trial_calls import SILENT
 from .trial_cluster import GATEWAY, GATEWAY_SERVICE, UNKNOWN_HOST
 from .trial_plan import ANSWERED, CONTROL, NO_CONNECTION, OPEN_BY_DECLARATION, OUTSIDE, REAL, Trial
 
@@ -24,7 +25,7 @@ _OWN_WORDS = ("Jwt", "Audiences in Jwt", "RBAC: access denied")
 _REFUSALS = (401, 403)
 _NO_ROUTE = 404
 _SHOWN = 80
-_ENVOY = ("", "envoy")
+_ENVOY = ("", "envoy", "istio-envoy")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ def refused_by_gateway(found: Mapping[str, Any]) -> bool:
     return bool(status == _NO_ROUTE and not body)
 
 
+def _knows_no_host(found: Mapping[str, Any]) -> bool:
+    """Other implementations than Envoy say 404 in words of their own where no route has a host."""
+    is_json = "json" in found["headers"].get("content-type", "") or str(found["body"]).lstrip().startswith("{")
+    return bool(found["status"] == _NO_ROUTE and not is_json and not found["headers"].get("mcp-session-id"))
+
+
 def judged(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]], missing: Mapping[str, str]) -> list[Row]:
     """The rows; `missing` says of sources why nothing could be called from there."""
     rows = [_row(trial, found.get(trial.number), missing.get(trial.source.name, "")) for trial in trials]
@@ -85,7 +92,7 @@ def _row(trial: Trial, found: Mapping[str, Any] | None, missing: str) -> Row:
         )
     if found["status"] is None:
         return Row(trial, seen, _without_answer(trial, found))
-    refused = refused_by_gateway(found)
+    refused = refused_by_gateway(found) or (trial.way.kind == UNKNOWN_HOST and _knows_no_host(found))
     if trial.expected == ANSWERED:
         return Row(trial, seen, NOT_TRIED if refused else PASSED)
     return Row(trial, seen, REFUSED if refused else OPEN)
@@ -97,7 +104,8 @@ def _without_answer(trial: Trial, found: Mapping[str, Any]) -> str:
         return REFUSED if trial.way.kind == GATEWAY_SERVICE else NOT_TRIED
     if trial.way.kind in (UNKNOWN_HOST, GATEWAY_SERVICE):
         return REFUSED
-    return OPEN if found["why"] == "no answer in time" and trial.expected != ANSWERED else NOT_TRIED
+    silent = found["sent"] and found["why"] == SILENT
+    return OPEN if silent and trial.expected != ANSWERED else NOT_TRIED
 
 
 def _by_control(row: Row, control: Row | None) -> Row:

@@ -32,6 +32,8 @@ _PREFIX = "io.modelcontextprotocol"
 _LISTED = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 NOBODYS_PORT = 9
 """Nothing listens there (discard); who answers there all the same is not who is asked."""
+GATEWAY_ATTEMPTS = 2
+"""A gateway that is busy answers a moment later."""
 ALLOWED_ATTEMPTS = 3
 """A pod with the labels of a caller is let in a moment after it has started."""
 
@@ -243,6 +245,8 @@ def _called(
         "path": way.path,
         "headers": sent,
         "body": _body() if body is None else body,
+        "attempts": GATEWAY_ATTEMPTS if way.kind in (GATEWAY, OTHER_GATEWAY) else 1,
+        "connects": not way.is_guarded,
     }
 
 

@@ -65,6 +65,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "mesh_registry_info": {"mcpops_mesh_namespace": "mesh"},
     "gateway": {"gateway_listeners": [{"hostname": "a.test", "tls": {"secret": "a"}}]},
     "gateway_route": {"gateway_listeners": [{"hostname": "a.test", "tls": {"secret": "a"}}]},
+    "gateway_trial": {"gateway_listeners": [{"hostname": "a.test", "tls": {"secret": "a"}}]},
 }
 # what tests of the modules have seen refused beside types and choices
 FURTHER: dict[str, list[Any]] = {

@@ -28,6 +28,15 @@ ROW = "domain"
 INNER_NAMES = ("spec", "validate", "plan", "observe", "readiness", "diagnosis", "domain")
 """What files of a domain are called, also after a noun: server_spec."""
 OTHER_SUBJECTS = {
+    "gateway": (
+        "trial_bypasses",
+        "trial_calls",
+        "trial_cluster",
+        "trial_judge",
+        "trial_pods",
+        "trial_tokens",
+        "trial_ways",
+    ),
     "kmcp": (
         "cluster_state",
         "download",

@@ -21,6 +21,8 @@ ONLY_IN = {
     "urllib3.PoolManager": "module_utils/http_terms.py",
     "urllib3.ProxyManager": "module_utils/http_terms.py",
 }
+# what pods run is a program of its own, which finds nothing else of the collection there
+IN_PODS = {"module_utils/gateway/trial_calls.py"}
 
 
 def dotted(node: ast.AST) -> str:
@@ -52,7 +54,7 @@ def names_by_file() -> dict[str, frozenset[str]]:
 
 @pytest.mark.parametrize("name", ONLY_IN)
 def test_one_way(name: str) -> None:
-    assert {file for file, names in names_by_file().items() if name in names} == {ONLY_IN[name]}
+    assert {file for file, names in names_by_file().items() if name in names} - IN_PODS == {ONLY_IN[name]}
 
 
 TO_STDOUT = ("print", "sys.stdout", "sys.__stdout__")
@@ -84,5 +86,5 @@ def test_what_writes_to_stdout_is_found(source: str, lines: list[int]) -> None:
 
 
 def test_nothing_writes_to_stdout() -> None:
-    found = [f"{file}:{line}" for file, nodes in nodes_by_file().items() for line in writes_to_stdout(nodes)]
-    assert found == []
+    lines = {file: list(writes_to_stdout(nodes)) for file, nodes in nodes_by_file().items() if file not in IN_PODS}
+    assert {file: found for file, found in lines.items() if found} == {}

@@ -43,6 +43,7 @@ LEAST: dict[str, dict[str, Any]] = {
         "max_body_bytes": 1,
         "prune": False,
     },
+    "gateway_trial": {"namespace": "gateway"},
     "helm_release": {"name": "x", "namespace": "y", "chart_ref": "oci://z/x", "chart_version": "1.0.0"},
     "k8s_objects": {"definitions": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}]},
     "kmcp_install": {},

@@ -14,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_plan
 
 OUTSIDE, FOREIGN = Source(trial_plan.OUTSIDE), Source(trial_plan.FOREIGN, "f")
 REFUSED, CLOSED = trial_plan.REFUSED_BY_GATEWAY, trial_plan.NO_CONNECTION
+SILENT = "no answer in time"
 DECLARED = trial_plan.OPEN_BY_DECLARATION
 
 
@@ -28,7 +29,15 @@ def trial(kind: str = "gateway", expected: str = REFUSED, source: Source = OUTSI
 
 def answer(status: int | None = None, body: str = "", why: str = "", *, connected: bool = True, **headers: str) -> Any:
     named = {key.replace("_", "-"): value for key, value in headers.items()}
-    return {"id": 0, "connected": connected, "status": status, "headers": named, "body": body, "why": why}
+    return {
+        "id": 0,
+        "connected": connected,
+        "sent": why == SILENT,
+        "status": status,
+        "headers": named,
+        "body": body,
+        "why": why,
+    }
 
 
 def outcome(one: Trial, found: Any) -> str:
@@ -69,6 +78,8 @@ def test_only_the_gateways_own_refusal_counts(found: Any, whose: bool) -> None:
         pytest.param(trial(), answer(why="its certificate is not trusted"), "not_tried", id="not trusted"),
         pytest.param(trial("unknown_host"), answer(why="the connection was closed"), "refused", id="name not served"),
         pytest.param(trial("unknown_host"), answer(200), "open", id="name served"),
+        pytest.param(trial("unknown_host"), answer(404, "<html>", server="nginx"), "refused", id="another gateway"),
+        pytest.param(trial("unknown_host"), answer(404, '{"error":1}'), "open", id="a server's 404"),
         pytest.param(trial("gateway_service"), answer(why="refused", connected=False), "refused", id="port closed"),
         pytest.param(trial("pod_ip", CLOSED), answer(why="no answer in time", connected=False), "refused", id="closed"),
         pytest.param(trial("pod_ip", CLOSED), answer(why="no answer in time"), "open", id="accepted and silent"),
