@@ -171,7 +171,7 @@ def observe_logs(_task: Task, kube: Kube, snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, facts={**snapshot.facts, NAME: found})
 
 
-def _log(kube: Kube, pod: Object) -> list[str]:
+def _log(kube: Kube, pod: Mapping[str, Any]) -> list[str]:
     metadata = pod["metadata"]
     query = {"container": "envoy", "tailLines": _LINES, "limitBytes": _BYTES}
     path = PODS.path(metadata["namespace"], metadata["name"], "log")

@@ -29,6 +29,7 @@ INNER_NAMES = ("spec", "validate", "plan", "observe", "readiness", "diagnosis", 
 """What files of a domain are called, also after a noun: server_spec."""
 OTHER_SUBJECTS = {
     "gateway": (
+        "field_limits",
         "trial_bypasses",
         "trial_calls",
         "trial_cluster",
@@ -49,7 +50,6 @@ OTHER_SUBJECTS = {
         "server_template",
         "server_types",
     ),
-    "gateway": ("field_limits",),
     "mesh": ("agent_code", "backup_scripts", "members", "version_ranges"),
 }
 """Subjects of a domain that no inner name fits; a name that could be anything is none."""
