@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..errors import NotReady, Reason, ServiceError
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
