@@ -19,7 +19,8 @@ from .trial_plan import ANSWERED, CONTROL, NO_CONNECTION, OPEN_BY_DECLARATION, O
 
 REFUSED, OPEN, DECLARED, PASSED, NOT_TRIED = "refused", "open", "declared", "passed", "not_tried"
 OUTCOMES = (REFUSED, OPEN, DECLARED, PASSED, NOT_TRIED)
-OPEN_WAY, NOT_PROVEN = "OpenWay", "NotProven"
+OPEN_WAY = "OpenWay"
+NOT_PROVEN = "NotProven"
 # what Envoy says by itself: of tokens (jwt_authn), of rules (rbac)
 _OWN_WORDS = ("Jwt", "Audiences in Jwt", "RBAC: access denied")
 _REFUSALS = (401, 403)

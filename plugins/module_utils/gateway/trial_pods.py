@@ -129,7 +129,8 @@ def _results(kube: Kube, task: Task, place: str, name: str, deadline: Deadline) 
         phases = {(pod.get("status") or {}).get("phase") for pod in pods}
         if phases & {"Succeeded", "Failed"}:
             return pods, ""
-        reasons = [one for one in explain_pods(pods) if one.code != "NotReady"]
+        # one that runs is not ready by design
+        reasons = [] if "Running" in phases else explain_pods(pods)
         if any(one.terminal for one in reasons):
             return pods, ""
         return pods, str(reasons[0]) if reasons else "its pod has not ended yet" if pods else "it has made no pod yet"
