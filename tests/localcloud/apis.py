@@ -98,7 +98,12 @@ def register(settings: Settings, uris: Sequence[str]) -> Body:
         # no two applications of a directory have the same URI
         if set(uris) & set(one["identifierUris"]):
             directory.graph("DELETE", f"/applications/{one['id']}")
-    role = {"id": str(uuid.uuid4()), "value": ROLE, "displayName": ROLE, "allowedMemberTypes": ["User", "Application"]}
+    role: Body = {
+        "id": str(uuid.uuid4()),
+        "value": ROLE,
+        "displayName": ROLE,
+        "allowedMemberTypes": ["User", "Application"],
+    }
     scope = {"id": str(uuid.uuid4()), "value": SCOPE, "type": "User", "isEnabled": True}
     app, own = directory.application(
         f"api of {uris[0]}",
