@@ -98,8 +98,12 @@ def register(settings: Settings, uris: Sequence[str]) -> Body:
         # no two applications of a directory have the same URI
         if set(uris) & set(one["identifierUris"]):
             directory.graph("DELETE", f"/applications/{one['id']}")
-    role_id = str(uuid.uuid4())
-    role = {"id": role_id, "value": ROLE, "displayName": ROLE, "allowedMemberTypes": ["User", "Application"]}
+    role: Body = {
+        "id": str(uuid.uuid4()),
+        "value": ROLE,
+        "displayName": ROLE,
+        "allowedMemberTypes": ["User", "Application"],
+    }
     scope = {"id": str(uuid.uuid4()), "value": SCOPE, "type": "User", "isEnabled": True}
     app, own = directory.application(
         f"api of {uris[0]}",
@@ -111,7 +115,7 @@ def register(settings: Settings, uris: Sequence[str]) -> Body:
     for name in (CALLER, STRANGER):
         principal, secret = directory.daemon(f"{name} of {uris[0]}")
         if name == CALLER:
-            directory.assign(own["id"], role_id, principal["id"])
+            directory.assign(own["id"], role["id"], principal["id"])
         clients[name] = {"client_id": principal["appId"], "secret": secret}
     issuer = f"https://{settings.host_address}:{settings.azure_port}/{settings.tenant_id}/v2.0"
     made = {

@@ -167,7 +167,7 @@ def observe_logs(_task: Task, kube: Kube, snapshot: Snapshot) -> Snapshot:
         for pod in snapshot.all("Pod")
         if any(some <= (pod["metadata"].get("labels") or {}).items() for some in wanted)
     ][:_MOST_PODS]
-    logs = map_concurrently(lambda pod: _log(kube, pod), pods)
+    logs = map_concurrently(lambda pod: _log(kube, dict(pod)), pods)
     found = Facts(misdirected_hosts([line for lines in logs for line in lines]))
     return replace(snapshot, facts={**snapshot.facts, NAME: found})
 
