@@ -178,6 +178,21 @@ def test_what_leads_elsewhere_is_not_tried(given: dict[str, Any]) -> None:
     assert set(found(seen(**given))) <= set(found(seen()))
 
 
+def test_only_addresses_of_the_cluster_itself_are_doubtful_from_outside() -> None:
+    labelled = service("envoy", "egs", ports=[{"port": 443, "nodePort": 30443}], clusterIP="10.0.0.7", labels=OWNED)
+    exposed = service(status=LOADED, ports=[{"name": "http", "port": 3000, "nodePort": 30080}])
+    inside = {
+        kind: one.is_inside
+        for (kind, address, _port), one in found(seen(services=[exposed, labelled], pods=[pod(hostPort=8080)])).items()
+        if (kind, address) != ("gateway_service", "10.1.0.4")
+        if (kind, address) != ("gateway_service", "198.51.100.4")
+    }
+    assert {kind for kind, doubtful in inside.items() if doubtful} == {"cluster_ip", "pod_ip", "gateway_service"}
+    assert not inside["node_port"]
+    assert not inside["load_balancer"]
+    assert not inside["host_port"]
+
+
 def test_a_server_is_open_by_declaration_where_one_of_its_routes_is() -> None:
     cluster = seen(routes=[route(), route("open")])
     assert not any(one.is_open for one in ways_of(cluster, "gateway/mcp", ()))
