@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from ..kube.manifests import Object
-from .trial_bypasses import backends, ingress_ways, pod_ways, service_ways
 from .trial_cluster import (
     CLUSTER_IP,
     GATEWAY,
@@ -23,11 +22,15 @@ from .trial_cluster import (
     Backend,
     Seen,
     Way,
+    backends,
+    ingress_ways,
     label_of,
     led,
     parents,
     paths,
+    pod_ways,
     service_addresses,
+    service_ways,
     targets,
 )
 

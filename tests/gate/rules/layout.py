@@ -30,7 +30,6 @@ INNER_NAMES = ("spec", "validate", "plan", "observe", "readiness", "diagnosis", 
 OTHER_SUBJECTS = {
     "gateway": (
         "field_limits",
-        "trial_bypasses",
         "trial_calls",
         "trial_cluster",
         "trial_judge",
