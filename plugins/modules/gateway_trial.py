@@ -109,8 +109,9 @@ options:
         type: list
         elements: str
   gateway_ca:
-    description: File with the authority (PEM) that signed the gateway's certificate; that of the system if not set.
-    type: path
+    description:
+      - Authority (PEM) that signed the gateway's certificate, or the file that holds it; that of the system if not set.
+    type: str
   image:
     description: Image of the pods. It must have C(python3), and run as any user with a root that is read-only.
     type: str
@@ -269,7 +270,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "access_token": {"type": "str", "no_log": True},
     "refused_tokens": {"type": "dict", "options": REFUSED, "no_log": False},
     "callers": {"type": "list", "elements": "dict", "options": CALLER},
-    "gateway_ca": {"type": "path"},
+    "gateway_ca": {"type": "str"},
     "image": {"type": "str", "default": "docker.io/library/python:3.13-slim"},
     "resources": {"type": "dict", "default": RESOURCES},
     "evidence": {"type": "path"},

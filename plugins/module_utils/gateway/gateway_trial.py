@@ -40,6 +40,7 @@ from .trial_ways import addresses_of, protected_namespaces, ways_of
 SUBJECT = "gateway_trial"
 EVIDENCE_SCHEMA = 1
 _LONGEST_CALL = 60
+_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _NODES = ResourceType("v1", "Node", "nodes", False)
 _INGRESSES = ResourceType("networking.k8s.io/v1", "Ingress", "ingresses", True)
 _LISTED: Mapping[str, ResourceType] = {
@@ -122,15 +123,15 @@ def _pod_options(params: Mapping[str, Any], ca_pem: str) -> trial_pods.PodOption
 
 
 def _ca(params: Mapping[str, Any]) -> str:
-    file = params.get("gateway_ca")
-    if not file:
-        return ""
+    given = str(params.get("gateway_ca") or "").strip()
+    if not given or _CERTIFICATE in given:
+        return given
     try:
-        text = Path(file).read_text(encoding="ascii")
+        text = Path(given).expanduser().read_text(encoding="ascii")
     except (OSError, ValueError) as exc:
-        raise InvalidInput(SUBJECT, [Problem("gateway_ca", f"{file} cannot be read: {exc}")]) from exc
-    if "BEGIN CERTIFICATE" not in text:
-        raise InvalidInput(SUBJECT, [Problem("gateway_ca", f"{file} holds no certificate (PEM)")])
+        raise InvalidInput(SUBJECT, [Problem("gateway_ca", f"{given} cannot be read: {exc}")]) from exc
+    if _CERTIFICATE not in text:
+        raise InvalidInput(SUBJECT, [Problem("gateway_ca", f"{given} holds no certificate (PEM)")])
     return text
 
 
