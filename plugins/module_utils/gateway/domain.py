@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..domain import COLLECTION, Answers, Diagnosis, Domain, HostVars, Right, Role, Row
@@ -81,9 +81,23 @@ REASONS: Mapping[str, ReasonCode] = {
 def _rows(host: HostVars) -> list[Row]:
     gateways = (host.get(VERIFIED) or {}).get("objects") or ()
     addresses = ",".join(one for item in gateways for one in gateway_readiness.addresses_of(item)) or "-"
+    trials = (host.get(TRIALS) or {}).get("trials") or ()
     return [
-        (str(route["metadata"]["name"]), ",".join(_hosts(route)), addresses, _state(route)) for route in _routes(host)
+        (str(route["metadata"]["name"]), ",".join(_hosts(route)), addresses, _state(route), *_tried(route, trials))
+        for route in _routes(host)
     ]
+
+
+def _tried(route: Mapping[str, Any], trials: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    """What an allowed call by way of this route was answered, and how many of the others were refused."""
+    label = f"{route['metadata']['namespace']}/{route['metadata']['name']}"
+    own = [one for one in trials if one["route"] == label]
+    allowed = [one for one in own if one["outcome"] == "passed"]
+    others = [one for one in own if one["outcome"] in ("refused", "open")]
+    refused = sum(one["outcome"] == "refused" for one in others)
+    # HTTP 200, without the body
+    answer = " ".join(str(allowed[0]["seen"]).split()[:2]) if allowed else "-"
+    return answer, f"{refused} of {len(others)}" if others else "-"
 
 
 def _routes(host: HostVars) -> list[Mapping[str, Any]]:
@@ -174,6 +188,6 @@ DOMAIN = Domain(
     judges=gateway_readiness.JUDGES,
     diagnosis=_diagnosis,
     modules=("gateway", "gateway_*"),
-    answers=Answers(("route", "host", "address", "state"), _rows, _missing, _facts),
+    answers=Answers(("route", "host", "address", "state", "allowed call", "refused calls"), _rows, _missing, _facts),
     host_rules=(_without_gateway,),
 )
