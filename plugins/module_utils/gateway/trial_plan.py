@@ -25,7 +25,7 @@ OUTSIDE, FOREIGN, CALLER = "outside", "foreign pod", "allowed pod"
 NONE, FORGED, SIGNED, REAL = "none", "forged", "signed", "given"
 NO_TOKEN, FORBIDDEN_TOOL, OLD_ERA = "no token", "forbidden tool", "old era without headers"
 LYING_NAME, LYING_METHOD, BATCH, SSE, DIRECT = "lying name", "lying method", "batch", "SSE path", "direct call"
-CONTROL = "allowed call"
+CONTROL, OLD_CONTROL = "allowed call", "allowed call of the older era"
 REFUSED_BY_GATEWAY, NO_CONNECTION, ANSWERED = "refused by the gateway", "no connection", "passed by the gateway"
 OPEN_BY_DECLARATION = "open by declaration"
 _PREFIX = "io.modelcontextprotocol"
@@ -166,9 +166,10 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
         for name in names:
             yield _trial(way, source, name, REAL, None, "the access_token given may call every tool of this route")
         return
-    yield Trial(
-        0, source, way, CONTROL, REAL, ANSWERED, _called(way, token, _listing(), _headers("tools/list"), verify=True)
-    )
+    modern = _called(way, token, _listing(), _headers("tools/list"), verify=True)
+    legacy = _called(way, token, _greeting(), {}, verify=True)
+    yield Trial(0, source, way, CONTROL, REAL, ANSWERED, modern)
+    yield Trial(0, source, way, OLD_CONTROL, REAL, ANSWERED, legacy)
     allowed = tools[0] if tools else "echo"
     calls = {
         FORBIDDEN_TOOL: _called(way, token, verify=True),
@@ -213,6 +214,11 @@ def _batch() -> str:
 def _listing() -> str:
     meta = {f"{_PREFIX}/protocolVersion": MODERN, f"{_PREFIX}/clientCapabilities": {}}
     return json.dumps({**_LISTED, "params": {"_meta": meta}})
+
+
+def _greeting() -> str:
+    params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "mcpops-trial", "version": "1"}}
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
 
 
 def _headers(method: str = CALL, name: str = NO_TOOL) -> dict[str, str]:

@@ -32,11 +32,12 @@ def host(*trials: dict[str, str]) -> dict[str, Any]:
 def calls(*trials: dict[str, str]) -> dict[str, tuple[str, ...]]:
     assert ANSWERS is not None
     rows = [dict(zip(ANSWERS.header, row, strict=True)) for row in ANSWERS.rows(host(*trials))]
-    return {row["route"]: (row["host"], row["address"], row["allowed call"], row["refused calls"]) for row in rows}
+    return {row["route"]: (row["host"], row["address"], row["allowed"], row["refused"]) for row in rows}
 
 
 def test_each_route_has_its_own_trials() -> None:
     found = calls(
+        trial("echo", "passed", "HTTP 400"),
         trial("echo", "passed", 'HTTP 200 "{}"'),
         *[trial("echo", "refused")] * 3,
         trial("echo", "not_tried"),
