@@ -61,8 +61,9 @@ def test_a_conversation_of_either_era(plane: Plane, token: str, mode: str, versi
     assert added["text"] == "5"
     claims = jwt.decode(token, options={"verify_signature": False})
     assert who["structured"]["caller"] == claims["oid"]
-    # by the gateway, not by the server
-    assert "403" in dropped["error"], dropped
+    # by the gateway, not by the server; the SDK does not tell the status
+    assert "error" in dropped, dropped
+    assert post(plane, token, "drop") == 403
     assert '"tool": "drop"' not in plane.cluster.kubectl("logs", "-n", gateway.SERVERS, "deploy/guarded")
 
 
@@ -71,14 +72,6 @@ def test_the_official_client_signs_in_by_itself(plane: Plane) -> None:
     scope = f"{gateway.RESOURCE}/mcp.call"
     told = plane.converse(client_id=client, scope=scope, calls=CALLS[:1])
     assert told.get("results") == [{"text": "5", "structured": {"result": 5}}], told
-
-
-def test_a_resource_that_is_not_the_scopes_uri_is_refused(plane: Plane) -> None:
-    """What a client meets whose API is registered under another URI than the URL that it is reached at."""
-    other = plane.directory.api("api://0f05f212-c61b-440a-9b80-9c0fde868da5/tools")
-    client = plane.directory.public_client("desk of another")
-    told = plane.converse(client_id=client, scope=f"{other.uri}/mcp.call")
-    assert "AADSTS9010010" in told["error"], told
 
 
 def test_who_has_no_good_token_is_told_where_to_get_one(plane: Plane, token: str) -> None:
