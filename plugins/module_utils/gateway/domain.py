@@ -96,9 +96,9 @@ def _tried(route: Mapping[str, Any], trials: Iterable[Mapping[str, Any]]) -> tup
     allowed = sorted(str(one["seen"]) for one in own if one["outcome"] == "passed")
     others = [one for one in own if one["outcome"] in ("refused", "open")]
     refused = sum(one["outcome"] == "refused" for one in others)
-    # HTTP 200, without the body
-    answer = " ".join(allowed[0].split()[:2]) if allowed else "-"
-    return answer, f"{refused} of {len(others)}" if others else "-"
+    # of "HTTP 200" and the beginning of the body
+    answer = " ".join(allowed[0].split()[1:2]) if allowed else "-"
+    return answer, f"{refused}/{len(others)}" if others else "-"
 
 
 def _routes(host: HostVars) -> list[Mapping[str, Any]]:

@@ -46,8 +46,8 @@ def test_each_route_has_its_own_trials() -> None:
         {**trial("echo", "refused"), "route": "other/echo"},
     )
     assert found == {
-        "echo": ("echo.mcp.test", "192.0.2.7", "HTTP 200", "3 of 3"),
-        "words": ("words.mcp.test", "192.0.2.7", "-", "1 of 2"),
+        "echo": ("echo.mcp.test", "192.0.2.7", "200", "3/3"),
+        "words": ("words.mcp.test", "192.0.2.7", "-", "1/2"),
     }
 
 
