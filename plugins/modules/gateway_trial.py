@@ -34,9 +34,9 @@ extends_documentation_fragment:
   - mcpops.platform.attributes.info
 attributes:
   check_mode:
-    description:
-      - Tries from this machine only, because pods would have to be made, and reports what is open as a warning.
+    description: Tries what needs no pod; nothing is made in the cluster.
     support: partial
+    details: Tries from this machine only, because pods would have to be made, and reports what is open as a warning.
   action_group:
     description: Use C(group/mcpops.platform.kubernetes) in C(module_defaults) to set the connection of all modules.
     support: full

@@ -59,7 +59,7 @@ REASONS: Mapping[str, ReasonCode] = {
         "See why the pods of its Service are not ready; the findings about them say so.",
         15.0,
     ),
-    "HostRefused": ReasonCode(
+    "RouteHostRefused": ReasonCode(
         ERROR,
         "a server refuses the name that clients call it by (421, Misdirected Request)",
         "Let the server accept the host name of its route: the SDKs' protection against DNS rebinding has a list of "

@@ -138,7 +138,8 @@ def main(arguments: Sequence[str]) -> None:
     with open(arguments[1], encoding="utf-8") as file:
         given = json.load(file)
     for row in make_calls(given["calls"], given["timeout"], ca_pem=given.get("ca") or None):
-        print(json.dumps(row), flush=True)
+        sys.stdout.write(json.dumps(row) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def test_a_server_that_refuses_its_public_name(
     run_task("gateway_route", {**ROUTES, "routes": [*ROUTES["routes"], route]})
     client = replace(standing, host="strict.mcp.test")
     settled(lambda: client.modern(installed.token("admin"), "echo").status, 421, 30)
-    finding = found("HostRefused")
+    finding = found("RouteHostRefused")
     assert finding["object"]["name"] == "strict" and "strict.mcp.test" in finding["summary"]
     cluster.kubectl("delete", "deployment,service", "strict", "-n", calls.SERVERS)
 

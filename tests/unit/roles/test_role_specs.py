@@ -62,6 +62,7 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         "cluster_setup: cluster_setup_objects",
         "extras: extras_objects",
         "gateway: gateway_controller_values",
+        "gateway: gateway_objects",
         "kmcp: kmcp_values",
         "mcp_mesh: mcp_mesh_env",
         "mcp_mesh: mcp_mesh_limits",

@@ -231,5 +231,5 @@ def test_the_route_of_a_refused_host_is_a_finding() -> None:
         by_kind.setdefault(kind, []).append(item)
     facts = {"gateway": Facts({"echo.mcp.test": "POST /mcp at 1: 421"})}
     (found,) = gateway_findings(Snapshot(by_kind, NOW, codes=CODES, facts=facts))
-    assert (found.code, found.item["metadata"]["name"]) == ("HostRefused", "echo")
+    assert (found.code, found.item["metadata"]["name"]) == ("RouteHostRefused", "echo")
     assert "echo.mcp.test" in found.summary and "421" in found.evidence[0].text
