@@ -248,7 +248,9 @@ def _misdirected(snapshot: Snapshot) -> Iterator[Finding]:
         for host in (route.get("spec") or {}).get("hostnames") or ():
             if host in facts.misdirected:
                 said = f"the server behind it refuses the host name {host} with 421 (Misdirected Request)"
-                yield replace(_finding(route, "RouteHostRefused", said), evidence=(Evidence(LOG, facts.misdirected[host]),))
+                yield replace(
+                    _finding(route, "RouteHostRefused", said), evidence=(Evidence(LOG, facts.misdirected[host]),)
+                )
 
 
 def _ingresses(snapshot: Snapshot) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from support import gateway, gateway_calls
 from support.playbook import LOCAL_HOST, Run, run_playbook
 
 from localcloud.images import gateway as images
+from localcloud.images.catalog import PYTHON_MCP
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -73,9 +74,10 @@ def way_in() -> dict[str, Any]:
         ],
         "gateway_wait_conditions": [{"kind": "ClusterIssuer", "type": "Ready"}],
         "gateway_routes": [
-            {"name": "echo", "host": ECHO, "server_era": "legacy"},
-            {"name": "calendar", "host": CALENDAR, "server_era": "modern"},
+            {"name": name, "host": host, "server_era": era, "pod_labels": {"app.kubernetes.io/name": name}}
+            for name, host, era in (("echo", ECHO, "legacy"), ("calendar", CALENDAR, "modern"))
         ],
+        "mcp_servers_callers": [],
         "gateway_auth": [
             {
                 "name": "tests",
@@ -112,6 +114,8 @@ def site(
         "gateway_controller_chart": controller["chart_ref"],
         "gateway_controller_version": controller["chart_version"],
         "gateway_envoy": {"image": f"docker.io/{images.ENVOY}"},
+        "gateway_trial_image": f"{cloud.registry}/{PYTHON_MCP}",
+        "gateway_trial_evidence": str(directory / "evidence.json"),
         **way_in(),
     }
     hosts = {"clusters": {"hosts": {HOST: variables}}}
@@ -138,7 +142,13 @@ def test_the_first_run_ends_with_a_way_in_that_asks_for_tokens(site: GatewaySite
     rows = [line.split() for line in made.of(HOST, "Show what answers")["msg"]]
     shown = {row[0]: row[1:] for row in rows if row and row[0] in ("echo", "calendar") and "attached" in row}
     address = site.client(ECHO).address
-    assert shown == {"echo": [ECHO, address, "attached"], "calendar": [CALENDAR, address, "attached"]}
+    assert {name: row[:3] for name, row in shown.items()} == {
+        "echo": [ECHO, address, "attached"],
+        "calendar": [CALENDAR, address, "attached"],
+    }
+    for *_place, refused_calls in shown.values():
+        refused, _slash, tried = refused_calls.partition("/")
+        assert refused == tried and int(tried) > 20
 
     user, admin = ISSUER.token("user"), ISSUER.token("admin")
     echo, calendar = site.client(ECHO), site.client(CALENDAR)
@@ -146,14 +156,14 @@ def test_the_first_run_ends_with_a_way_in_that_asks_for_tokens(site: GatewaySite
     gateway_calls.settled(lambda: calendar.modern(user, "weekday", DAY).status, 200)
     assert "Tuesday" in calendar.modern(user, "weekday", DAY).data.decode()
     assert echo.legacy(admin, "add", {"a": 1, "b": 2}).status == 200
-    refused = {
+    answers = {
         "another tool": echo.legacy(user, "add", {"a": 1, "b": 2}).status,
         "no role": calendar.modern(ISSUER.token(), "weekday", DAY).status,
         "no token": calendar.modern("", "weekday", DAY).status,
         "another issuer": calendar.modern(ISSUER.token("user", iss="https://else.test/"), "weekday", DAY).status,
         "another host": site.client("other.mcp.test").modern(user, "weekday", DAY).status,
     }
-    assert refused == {"another tool": 403, "no role": 403, "no token": 401, "another issuer": 401, "another host": 404}
+    assert answers == {"another tool": 403, "no role": 403, "no token": 401, "another issuer": 401, "another host": 404}
 
 
 @pytest.mark.parametrize("check", [(), ("--check",)])
