@@ -164,12 +164,20 @@ def observe_logs(_task: Task, kube: Kube, snapshot: Snapshot) -> Snapshot:
     ]
     pods = [
         pod
-        for pod in snapshot.all("Pod")
+        for pod in (_proxies(kube, snapshot) if wanted else ())
         if any(some <= (pod["metadata"].get("labels") or {}).items() for some in wanted)
     ][:_MOST_PODS]
     logs = map_concurrently(lambda pod: _log(kube, dict(pod)), pods)
     found = Facts(misdirected_hosts([line for lines in logs for line in lines]))
     return replace(snapshot, facts={**snapshot.facts, NAME: found})
+
+
+def _proxies(kube: Kube, snapshot: Snapshot) -> Sequence[Mapping[str, Any]]:
+    """The pods of proxies, wherever they are; where they may not be listed, those in the namespaces asked about."""
+    try:
+        return kube.list_objects(PODS, label_selector=",".join(proxy_labels("", "")), quiet=True)
+    except ServiceError:
+        return snapshot.all("Pod")
 
 
 def _log(kube: Kube, pod: Mapping[str, Any]) -> list[str]:
