@@ -46,6 +46,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..module_utils.gateway.access_spec import keys_of
+from ..module_utils.names import namespace_problems
 
 DEFAULT_PORT = 3000
 DEFAULT_CLAIM = "sub"
@@ -55,9 +56,12 @@ HTTPS_PORT = 443
 def gateway_needs(
     routes: Sequence[Mapping[str, Any]], auth: Sequence[Mapping[str, Any]], namespace: str
 ) -> dict[str, Any]:
-    places = [(str(one.get("namespace") or namespace), _port(one)) for one in routes]
+    named = [(str(one.get("namespace") or namespace), _port(one)) for one in routes]
+    # gateway_route says what is wrong with the others, by their own variables
+    places = [row for row in named if not namespace_problems("", row[0])]
+    own = [] if named or namespace_problems("", namespace) else [namespace]
     return {
-        "route_namespaces": sorted({place for place, _port in places}) or [namespace],
+        "route_namespaces": sorted({place for place, _port in places}) or own,
         "callers": [{"name": one["name"], "claim": one.get("caller_claim") or DEFAULT_CLAIM} for one in auth],
         "backends": [{"namespace": place, "port": port} for place, port in sorted(set(places))],
         "issuer_ports": sorted({port for one in auth for port in _issuer_ports(one)}),

@@ -118,6 +118,10 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"namespace": "parity-none", "gateway": {"namespace": "parity-none"}, "state": "absent"},
         {"namespace": "default", "gateway": {"namespace": "default"}, "routes": [{"name": "a", "host": "*.b"}]},
     ),
+    "gateway_trial": (
+        lambda tmp: {"namespace": "parity-none"},
+        {"namespace": "default", "callers": [{"namespace": "*"}]},
+    ),
     "mesh_registry_info": (
         lambda tmp: {"namespace": "default", "service": "nobody", "wait_timeout": 1},
         {"namespace": "default", "port": 0},
