@@ -24,9 +24,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 CALLS, WARM = 400, 40
 MOST_ADDED_MS = 25.0
-"""Of the median, on a machine that has other work: 3 ms on one that has none."""
+"""Of the median, on a machine that has other work; docs/performance.md has what was measured."""
 MANY = 100
-# As counted: the kinds, a LIST of each kind beside the default deny, and none for a single object.
+# 22 were counted: the kinds, a LIST of each kind beside the default deny, and none for a single object.
 MOST_REQUESTS = 25
 
 
