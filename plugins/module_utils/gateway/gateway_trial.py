@@ -14,6 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ..errors import Check, InvalidInput, NotReady, Problem, Reason, Rule, ServiceError, check, refuse
 from ..intent import guard
 from ..kube.apply.owned_objects import TYPES as KUBERNETES_TYPES
@@ -33,7 +35,7 @@ from .gateway_spec import TYPES
 from .gateway_validate import owner_problems
 from .trial_cluster import Seen, label_of
 from .trial_judge import NOT_PROVEN, Row, judged, open_reasons, summary_of, unproven, unreached_from_outside
-from .trial_plan import FOREIGN, Credentials, Source, Trial, controls_of, sources_of, trials_of
+from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, controls_of, sources_of, trials_of
 from .trial_tokens import SIGNED_KINDS
 from .trial_ways import addresses_of, protected_namespaces, ways_of
 
@@ -92,10 +94,14 @@ def converge(task: Task) -> Result:
 
 def anonymous_routes(params: Mapping[str, Any]) -> list[str]:
     """Those that are declared open, as namespace/name."""
+    # as gateway_route takes it: also as text
+    return [label for label, one in _routes(params) if boolean(one.get("anonymous") or False, strict=False)]
+
+
+def _routes(params: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     own = params.get("route_namespace") or params["namespace"]
-    return [
-        f"{one.get('namespace') or own}/{one['name']}" for one in params.get("routes") or () if one.get("anonymous")
-    ]
+    for one in params.get("routes") or ():
+        yield f"{one.get('namespace') or own}/{one['name']}", one
 
 
 def _look(kube: Kube) -> Seen:
@@ -108,7 +114,8 @@ def _look(kube: Kube) -> Seen:
 
 def _credentials(params: Mapping[str, Any]) -> Credentials:
     refused = {kind: text for kind, text in (params.get("refused_tokens") or {}).items() if text}
-    return Credentials(params.get("access_token") or "", refused, params.get("auth") or ())
+    declared = frozenset(label for label, _one in _routes(params))
+    return Credentials(params.get("access_token") or "", refused, params.get("auth") or (), declared)
 
 
 def _pod_options(params: Mapping[str, Any], ca_pem: str) -> trial_pods.PodOptions:
@@ -150,9 +157,10 @@ def _tried(
     for one in trials:
         if one.call is not None:
             by_source.setdefault(one.source.name, []).append(one.call)
-    outside, *pods = [one for one in sources if one.name in by_source]
-    task.progress(f"trying {len(by_source[outside.name])} calls from here")
-    _keep(found, _from_here(task, by_source[outside.name], options))
+    pods = [one for one in sources if one.name in by_source and one.kind != OUTSIDE]
+    from_here = by_source.get(OUTSIDE, [])
+    task.progress(f"trying {len(from_here)} calls from here")
+    _keep(found, _from_here(task, from_here, options))
     for row in _from_here(task, list(controls_of(trials, found).values()), options):
         found[row["id"]] = {**found[row["id"]], "elsewhere": row["connected"]}
     if task.check_mode:

@@ -101,7 +101,13 @@ def _asked(call: Call, connected: socket.socket, timeout: float, found: Found) -
     found["sent"] = True
     answer = connection.getresponse()
     kept = {name: answer.headers[name] for name in HEADERS if answer.headers.get(name)}
-    return dict(found, status=answer.status, headers=kept, body=_beginning(answer, timeout))
+    if "mcp-session-id" in kept:
+        # that there is one tells who has answered; whoever knows it is in the session
+        kept["mcp-session-id"] = "given"
+    # what is printed in a pod is in its log, and a server may answer with what it was sent
+    token = str(call["headers"].get("Authorization", "")).partition(" ")[2]
+    body_seen = _beginning(answer, timeout)
+    return dict(found, status=answer.status, headers=kept, body=body_seen.replace(token, "***") if token else body_seen)
 
 
 def _beginning(answer: http.client.HTTPResponse, timeout: float) -> str:

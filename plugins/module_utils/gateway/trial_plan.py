@@ -49,7 +49,10 @@ class Source:
 
     @property
     def name(self) -> str:
-        return f"{self.kind} in {self.namespace}" if self.namespace else self.kind
+        told = f"{self.kind} in {self.namespace}" if self.namespace else self.kind
+        # several callers of a namespace are told apart by their labels
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(self.labels.items()))
+        return f"{told} ({labels})" if labels else told
 
     def may_call(self, way: Way) -> bool:
         return bool(self.services & set(way.services))
@@ -80,6 +83,16 @@ class Credentials:
     token: str = field(default="", repr=False)
     refused: Mapping[str, str] = field(default_factory=dict, repr=False)
     auth: Sequence[Mapping[str, Any]] = ()
+    routes: frozenset[str] = frozenset()
+    """Those that are declared, as namespace/name: behind any other may be somebody who keeps tokens."""
+
+    def why_not(self, way: Way) -> str:
+        """Why no token that is worth something is sent there; empty where it may be."""
+        if not way.tls:
+            return "a token that is worth something is not sent without TLS"
+        if way.kind != GATEWAY or way.route not in self.routes:
+            return "a token that is worth something is sent to declared routes of this gateway alone"
+        return ""
 
 
 def sources_of(callers: Sequence[Mapping[str, Any]], namespaces: Sequence[str], foreign: str) -> list[Source]:
@@ -147,7 +160,9 @@ def _without_rights(way: Way, source: Source, credentials: Credentials) -> Itera
         yield _trial(way, source, label, FORGED, _called(way, forged(kind, route, credentials.auth)))
         given = credentials.refused.get(kind)
         if given:
-            yield _trial(way, source, label, SIGNED, _called(way, given, verify=True))
+            why = credentials.why_not(way)
+            call = None if why else _called(way, given, verify=True)
+            yield _trial(way, source, label, SIGNED, call, why)
 
 
 def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
@@ -159,6 +174,10 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
             yield _trial(
                 way, source, name, REAL, None, "no access_token was given: only a real one gets as far as this"
             )
+        return
+    if why := credentials.why_not(way):
+        for name in names:
+            yield _trial(way, source, name, REAL, None, why)
         return
     claims = claims_of(token)
     tools = tools_of(claims, route, credentials.auth)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -233,6 +234,9 @@ def token(**claims: Any) -> str:
     return f"e30.{body}.c2ln"
 
 
+DECLARED = frozenset({"mcp/echo"})
+
+
 def trials(given: Credentials, *sources: Source, cluster: Seen | None = None) -> list[trial_plan.Trial]:
     ways = ways_of(cluster or seen(), "gateway/mcp", ())
     return trial_plan.trials_of(ways, sources or (OUTSIDE,), given)
@@ -252,7 +256,7 @@ def trials(given: Credentials, *sources: Source, cluster: Seen | None = None) ->
 def test_forbidden_tools_are_tried_with_a_token_that_may_not_call_all(
     access_token: str, called: bool, note: str
 ) -> None:
-    rows = [one for one in trials(Credentials(access_token, {}, AUTH)) if one.credential == "given"]
+    rows = [one for one in trials(Credentials(access_token, {}, AUTH, DECLARED)) if one.credential == "given"]
     assert {one.name for one in rows} - {trial_plan.CONTROL, trial_plan.OLD_CONTROL} == {
         "forbidden tool",
         "old era without headers",
@@ -267,7 +271,7 @@ def test_forbidden_tools_are_tried_with_a_token_that_may_not_call_all(
 def test_lying_headers_name_an_allowed_tool_and_the_body_none() -> None:
     [lying] = [
         one
-        for one in trials(Credentials(token(roles=["user"]), {}, AUTH))
+        for one in trials(Credentials(token(roles=["user"]), {}, AUTH, DECLARED))
         if (one.name, one.credential) == ("lying name", "given")
     ]
     assert lying.call is not None
@@ -282,7 +286,7 @@ def test_no_token_of_worth_leaves_unverified_and_no_tool_is_called(seed: int) ->
     held = chance.choices(["user", "admin", "x"], k=chance.randrange(3))
     services = chance.sample(["echo", "b", "mcp/b"], k=chance.randrange(3))
     signed = chance.random() < 0.5
-    given = Credentials(token(roles=held), {"expired": "signed"} if signed else {}, AUTH)
+    given = Credentials(token(roles=held), {"expired": "signed"} if signed else {}, AUTH, DECLARED)
     sources = trial_plan.sources_of([{"namespace": "agents", "services": services}], ["mcp"], "f")
     made = trials(given, *sources, cluster=seen(routes=[route(), route("b")]))
     assert [one.number for one in made] == list(range(len(made)))
@@ -303,11 +307,30 @@ def test_no_token_of_worth_leaves_unverified_and_no_tool_is_called(seed: int) ->
             assert one.expected == ("open by declaration" if allowed else "no connection")
 
 
+def test_a_token_of_worth_goes_to_declared_routes_by_tls_alone() -> None:
+    """Another route of the gateway may be somebody's who keeps tokens, and so may another gateway's."""
+    cluster = seen(routes=[route(), route("b"), route("theirs", gateway="second")])
+    given = Credentials(token(roles=["user"]), {"wrong_audience": "signed"}, AUTH, DECLARED)
+    worth = [one for one in trials(given, cluster=cluster) if one.credential in ("given", "signed")]
+    assert {one.way.route for one in worth if one.call} == {"mcp/echo"}
+    assert {one.way.route for one in worth if not one.call} >= {"mcp/b"}
+    assert all("declared routes" in one.note for one in worth if not one.call)
+    clear = [replace(way, tls=False) for way in ways_of(seen(), "gateway/mcp", ())]
+    sent = [one for one in trial_plan.trials_of(clear, (OUTSIDE,), given) if one.credential in ("given", "signed")]
+    assert sent and not any(one.call for one in sent)
+
+
+def test_callers_of_one_namespace_are_told_apart() -> None:
+    callers = [{"namespace": "agents", "pod_labels": {"app": name}} for name in ("planner", "viewer")]
+    names = [one.name for one in trial_plan.sources_of(callers, [], "f")]
+    assert len(set(names)) == len(names) == 4
+
+
 def test_neighbours_and_declared_callers_are_places_to_try_from() -> None:
     callers = [{"namespace": "agents", "pod_labels": {"app": 1}, "services": ["echo", "other/x"]}]
     outside, foreign, agents, neighbour = trial_plan.sources_of(callers, ["mcp"], "f")
     assert (outside.name, foreign.name) == ("outside", "foreign pod in f")
-    assert (agents.name, dict(agents.labels)) == ("allowed pod in agents", {"app": "1"})
+    assert (agents.name, dict(agents.labels)) == ("allowed pod in agents (app=1)", {"app": "1"})
     assert agents.services == {"mcp/echo", "other/x"}
     assert (neighbour.name, neighbour.services) == ("allowed pod in mcp", frozenset())
     assert trial_plan.sources_of([{"namespace": "mcp"}], ["mcp"], "f")[2:] == [Source("allowed pod", "mcp")]
