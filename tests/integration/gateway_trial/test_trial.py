@@ -256,7 +256,9 @@ def test_a_declared_caller_may_and_its_neighbour_may_not(
         seen = {row["source"]: row["seen"] for row in done["trials"] if row["kind"] == "pod_ip"}
         assert seen[planner].startswith("HTTP "), seen
         assert tried(done["trials"], planner, "none", "pod_ip") == {"direct call": "declared"}
-        assert tried(done["trials"], "allowed pod in default (app=planner)", "none", "pod_ip") == {"direct call": "refused"}
+        assert tried(done["trials"], "allowed pod in default (app=planner)", "none", "pod_ip") == {
+            "direct call": "refused"
+        }
         # a pod with the labels of others is behind no Service of theirs
         failed = run_task("gateway_trial", {**args, "callers": [{**callers[0], "services": []}]}, fails=True)
         assert opened(failed, kind="pod_ip", source=planner)
