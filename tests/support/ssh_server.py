@@ -69,7 +69,11 @@ async def _run(process: Any) -> None:
         stderr=subprocess.PIPE,
     )
     await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-    process.exit(await child.wait())
+    status = await child.wait()
+    # The child can end before what it wrote is on its way: without this, now and then an answer was empty.
+    await process.stdout.drain()
+    await process.stderr.drain()
+    process.exit(status)
 
 
 if __name__ == "__main__":
