@@ -25,6 +25,8 @@ SHORTEST_LINE = 16
 """Of a text of several lines, those that tell it: a shorter one stands in other files as well."""
 MOST_LINES = 200
 """Each has several forms, and each form is looked for in all of a result. A key of 16,384 bits has 201 lines."""
+_OF_GO = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
+"""What Go writes otherwise than others in a text of JSON: a webhook or helm may repeat an object so."""
 _FIELD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 _OF_USERS = ("before", "after")
 """The values of a diff: below them no name is one of a result's own fields."""
@@ -66,7 +68,8 @@ def forms(value: str) -> set[str]:
     for part in {value, value.strip(), *_parts(value)}:
         if len(part) < SHORTEST_SECRET or is_common(part):
             continue
-        found |= {part, quote(part, safe=""), json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]}
+        written = json.dumps(part, ensure_ascii=False)[1:-1]
+        found |= {part, quote(part, safe=""), json.dumps(part)[1:-1], written, written.translate(_OF_GO)}
         found.add(base64.b64encode(part.encode(errors="surrogatepass")).decode())
     return found
 
@@ -119,10 +122,16 @@ def _declared(document: Any) -> Iterator[tuple[str, bool]]:
 
 
 def _secrets(document: Any) -> Iterator[Mapping[str, Any]]:
-    """Every Secret, also inside a `kind: List`, and among the further objects that values of many charts take."""
+    """Every Secret, also inside lists of objects, and among the further objects that values of many charts take.
+
+    The items of a `SecretList` need not say what they are.
+    """
     if isinstance(document, Mapping):
+        items = document.get("items") if document.get("kind") == "SecretList" else None
         if document.get("kind") == "Secret" and ("data" in document or "stringData" in document):
             yield document
+        elif isinstance(items, (list, tuple)):
+            yield from _secrets([{"kind": "Secret", **item} if isinstance(item, Mapping) else item for item in items])
         else:
             for below in document.values():
                 yield from _secrets(below)

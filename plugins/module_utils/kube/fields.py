@@ -119,6 +119,22 @@ def route_path(route: Route) -> str:
     return path
 
 
+def spelled_paths(live: Mapping[str, Any], route: Route) -> list[str]:
+    """Every way to write a route of this object: an item of a list by its keys, its name or its number."""
+    paths, item = [""], live
+    for step in route:
+        place = _place(item, step, UNKNOWN)
+        item = None if place is None else item[place]
+        if step.startswith("f:"):
+            paths = [join(path, step[2:]) for path in paths]
+            continue
+        ways = [route_path((step,)), *([] if place is None else [f"[{place}]"])]
+        if isinstance(item, Mapping) and "name" in item:
+            ways.append(f"[{item['name']}]")
+        paths = [path + way for path in paths for way in dict.fromkeys(ways)]
+    return paths
+
+
 def resolve_route(item: Any, route: Sequence[str], structure: Structure = UNKNOWN) -> Pointer | None:
     """The place of a route in an object, or None when it is not there.
 
@@ -293,8 +309,9 @@ def foreign_routes(
         others = managers.difference(our_managers)
         if route[0] in _NOT_OWNED or not others or (others != managers and not shared):
             continue
-        path = route_path(route)
-        unexpected = sorted(manager for manager in others if not allowed.expects(manager, path))
+        # a user may have named an item in any way; the table has each path in one
+        paths = spelled_paths(live, route) if allowed.names_paths else [route_path(route)]
+        unexpected = sorted(one for one in others if not any(allowed.expects(one, path) for path in paths))
         if unexpected:
             found[route] = unexpected[0]
     return found

@@ -352,6 +352,9 @@ def is_built_in(group: str) -> bool:
     return group in _BUILT_IN
 
 
+_SAYS_KIND = re.compile(r"\bkind[\"']?\s*:")
+
+
 def argument_secrets(arguments: Any) -> list[str]:
     """Of objects wherever they stand among the options, also of those in a text of YAML, and of values by name."""
     return declared_values(list(_documents(arguments)))
@@ -370,8 +373,8 @@ def protect_live_secrets(task: Protecting, live: Iterable[Object | None], known:
 
 def _documents(value: Any) -> Iterator[Any]:
     if isinstance(value, str):
-        # a text of objects; most options are no YAML worth the reading
-        if "\n" in value and "kind:" in value:
+        # a text of objects, in YAML or JSON; most options are neither
+        if _SAYS_KIND.search(value):
             with contextlib.suppress(yaml.YAMLError):
                 yield from read_documents(value)
     elif isinstance(value, Mapping):

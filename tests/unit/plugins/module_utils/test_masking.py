@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import argument_secrets
 from ansible_collections.mcpops.platform.plugins.module_utils.masking import WHOLE, declared_values, forms, mask
 
 
@@ -30,6 +31,10 @@ def secret(**fields: Any) -> dict[str, Any]:
             id="list in a list",
         ),
         pytest.param([[secret(stringData={"x": "canary-1"})]], id="lists of documents"),
+        pytest.param(
+            {"kind": "SecretList", "items": [{"metadata": {"name": "a"}, "data": {"x": base64_of("canary-1")}}]},
+            id="items of a list of one kind, which do not say what they are",
+        ),
     ],
 )
 def test_every_value_of_a_secret_counts(item: Any) -> None:
@@ -39,6 +44,20 @@ def test_every_value_of_a_secret_counts(item: Any) -> None:
         mask({"a": "see canary-1", "b": [base64_of("canary-1")], "canary": 1}, {f for v in found for f in forms(v)})
     )
     assert "canary-1" not in shown and base64_of("canary-1") not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(secret(stringData={"x": "canary-1"})),
+        json.dumps(secret(data={"x": base64_of("canary-1")}), indent=2),
+        "{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {x: canary-1}}",
+        "apiVersion: v1\n'kind' : Secret\nmetadata: {name: a}\nstringData: {x: canary-1}\n",
+    ],
+)
+def test_every_value_of_a_secret_in_a_text_among_the_options_counts(text: str) -> None:
+    assert argument_secrets({"definitions": [text]}) == ["canary-1"]
+    assert argument_secrets({"values": {"extraObjects": [text]}}) == ["canary-1"]
 
 
 def test_words_switches_numbers_and_names_of_objects_stay_readable() -> None:
@@ -78,6 +97,8 @@ def test_a_registrys_login_is_known_in_all_its_parts() -> None:
         ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIBkg1Q0a\n-----END EC PRIVATE KEY-----\n", "MHcCAQEEIBkg1Q0a"),
         ('he said "p&ss w0rd"', quote('he said "p&ss w0rd"', safe="")),
         ("trailing-1\n", "trailing-1"),
+        # as Go writes JSON: a program's refusal may repeat an object so
+        ("p<ss&w0rd>", r"p\u003css\u0026w0rd\u003e"),
     ],
 )
 def test_what_can_be_used_without_the_rest_is_a_secret_too(value: str, part: str) -> None:

@@ -3,9 +3,17 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import ignored_differences, ignored_paths
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import undeclared_foreign
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.writers import (
+    ignored_differences,
+    ignored_paths,
+    tolerated,
+)
 
 WRONG = {
     "a dot in front": (
@@ -61,3 +69,25 @@ def test_what_differences_show_is_taken() -> None:
     assert problems == []
     assert ignored_paths(rows, "Deployment", "web") == paths
     assert ignored_paths(rows, "Deployment", "other") == []
+
+
+def test_what_others_add_is_ignored_however_its_item_is_named() -> None:
+    declared: dict[str, Any] = {"kind": "Service", "spec": {"ports": [{"name": "http", "port": 80, "protocol": "TCP"}]}}
+    ports = [{**declared["spec"]["ports"][0], "nodePort": 30080}, {"name": "debug", "port": 81, "protocol": "TCP"}]
+    owned = {
+        "k:" + json.dumps({"port": 80, "protocol": "TCP"}): {"f:nodePort": {}},
+        "k:" + json.dumps({"port": 81, "protocol": "TCP"}): {".": {}, "f:name": {}, "f:port": {}},
+    }
+    entry = {"manager": "other", "operation": "Update", "fieldsV1": {"f:spec": {"f:ports": owned}}}
+    live = {"kind": "Service", "metadata": {"managedFields": [entry]}, "spec": {"ports": ports}}
+
+    def foreign(*paths: str) -> int:
+        return len(undeclared_foreign(live, declared, {"ours"}, expected=tolerated("Service", paths=paths)))
+
+    assert foreign() == 2
+    for names in (("80,TCP", "81,TCP"), ("http", "debug"), ("0", "1")):
+        assert foreign(f"spec.ports[{names[0]}].nodePort") == 1, names
+        assert foreign(f"spec.ports[{names[1]}]") == 1, names
+        assert foreign(f"spec.ports[{names[0]}].nodePort", f"spec.ports[{names[1]}]") == 0, names
+    # what is named otherwise is somebody else's
+    assert foreign("spec.ports[2]", "spec.ports[80].nodePort", "spec.ports[https].nodePort") == 2
