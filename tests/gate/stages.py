@@ -135,7 +135,7 @@ LANES = (
     # A way in: Envoy Gateway, certificates, tokens, as they are published.
     Lane(
         "gateway",
-        ("gateway_plane", "gateway", "gateway_objects", "gateway_site", "gateway_trial"),
+        ("gateway_plane", "gateway", "gateway_address", "gateway_objects", "gateway_site", "gateway_trial"),
         paths={"kubernetes": "gateway_objects/test_path.py"},
         needs="gateway-images",
         scenarios=("gateway",),
