@@ -149,6 +149,9 @@ def _azure_address(host: Host) -> Iterator[tuple[str, str]]:
     address, made = host.get(ADDRESS), host.get(PUBLIC_IP)
     address = address if isinstance(address, Mapping) else {}
     if isinstance(made, Mapping) and made:
+        for key in ("name", "resource_group"):
+            if not made.get(key):
+                yield f"{PUBLIC_IP}.{key}", "is needed"
         if address.get("public_ip"):
             yield f"{ADDRESS}.public_ip", f"names another address than {PUBLIC_IP} makes: leave one of them out"
         if address.get("internal"):

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..arm import names
 from ..errors import Problem
 from ..kube.azure_load_balancer import INTERNAL, INTERNAL_ADDRESS, PIP_GROUP, PIP_NAME
 from ..kube.policy_peers import range_problems
@@ -92,6 +93,11 @@ def exposure_problems(where: str, exposed: Mapping[str, Any] | None) -> Iterator
             )
     if exposed.get("public_ip") and exposed.get("internal"):
         yield Problem(f"{where}.public_ip", "is not an address of the network: set internal to false")
+    if exposed.get("public_ip"):
+        given = exposed["public_ip"]
+        yield from names.name_problems(f"{where}.public_ip.name", names.PUBLIC_ADDRESSES, given["name"])
+        group = given["resource_group"]
+        yield from names.name_problems(f"{where}.public_ip.resource_group", names.RESOURCE_GROUPS, group)
     if exposed.get("ip") and not exposed.get("internal"):
         yield Problem(f"{where}.ip", "is an address of the network: a public one is named by public_ip")
     if exposed.get("ip") and not _is_address(exposed["ip"]):
