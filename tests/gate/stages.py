@@ -126,7 +126,7 @@ LANES = (
         "mesh",
         (
             *("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_policies", "mesh_diagnosis", "mesh_site"),
-            *("mesh_scale", "mesh_drill"),
+            *("mesh_scale", "mesh_drill", "two_clusters"),
         ),
         paths={"kmcp": "mesh_registry_info/test_path.py"},
         needs="mesh-images",

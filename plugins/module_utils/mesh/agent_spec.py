@@ -16,7 +16,7 @@ from ..kube.manifests import Object
 from ..kube.policy_peers import NAMESPACE_NAME, api_server_peers, range_problems, way_to_names
 from ..text import text_of_scalar, texts_of_mapping
 from .agent_code import Code
-from .exposure import EXPOSED, SUFFIX, load_balancer, peers
+from .exposure import EXPOSED, exposed_name, load_balancer, peers
 from .registry_readiness import Expected
 
 DEFAULT_IMAGE = "mcpmesh/python-runtime:3.8.0"
@@ -186,10 +186,6 @@ def _object(kind: str, agent: DeclaredAgent, mesh: Mesh, **content: Any) -> Obje
 def _service(agent: DeclaredAgent, mesh: Mesh) -> Object:
     ports = [{"name": "http", "port": agent.port, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}]
     return _object("Service", agent, mesh, spec={"type": "ClusterIP", "selector": selector(agent), "ports": ports})
-
-
-def exposed_name(name: str) -> str:
-    return f"{name}-{SUFFIX}"
 
 
 def _exposed_service(agent: DeclaredAgent, exposed: Mapping[str, Any], mesh: Mesh) -> Object:

@@ -23,6 +23,8 @@ from ..text import texts_of_mapping
 
 SUFFIX = "exposed"
 EXPOSED = "exposed"
+AGENT_RANGES = "mcpops.io/agent-ranges"
+"""On the load balancer of a registry: where agents of other clusters are called, which its policy lets it do."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?){2,}")
 # a third label that makes it the name of a Service
 _SERVICE_LABEL = "svc"
@@ -62,6 +64,20 @@ def load_balancer(exposed: Mapping[str, Any], selector: Mapping[str, str], port:
         "loadBalancerSourceRanges": list(exposed["source_ranges"]),
     }
     return {"annotations": {**annotations, **texts_of_mapping(exposed.get("annotations") or {})}, "spec": spec}
+
+
+def exposed_name(name: str) -> str:
+    return f"{name}-{SUFFIX}"
+
+
+def is_called_in(host: str, ranges: str) -> bool:
+    """Whether an agent of another cluster is called in these ranges; of a name only whoever calls it knows."""
+    given = [one.strip() for one in ranges.split(",") if one.strip()]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return bool(given)
+    return any(address in ipaddress.ip_network(one, strict=False) for one in given)
 
 
 def peers(ranges: Sequence[str]) -> list[dict[str, Any]]:

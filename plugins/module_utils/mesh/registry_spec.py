@@ -25,7 +25,7 @@ from .agent_spec import (
     REGISTRY,
     api_server_ranges,
 )
-from .exposure import EXPOSED, SUFFIX, load_balancer, peers
+from .exposure import AGENT_RANGES, EXPOSED, exposed_name, load_balancer, peers
 
 OWNER_LABEL = "mcpops.io/mesh-registry"
 """On every object of a registry and of its database, with the registry's name."""
@@ -189,7 +189,7 @@ def every_object(registry: DeclaredRegistry) -> list[tuple[str, str]]:
     backup = ("ServiceAccount", "CronJob", "NetworkPolicy")
     return [
         *((kind, registry.name) for kind in own),
-        ("Service", f"{registry.name}-{SUFFIX}"),
+        ("Service", exposed_name(registry.name)),
         *((kind, registry.database_name) for kind in database),
         *((kind, registry.backup_name) for kind in backup),
         ("Job", registry.restore_name),
@@ -229,9 +229,10 @@ def _exposed_service(registry: DeclaredRegistry, exposed: Mapping[str, Any]) -> 
     """For agents of other clusters."""
     port = {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}
     made = load_balancer(exposed, selector_of(registry, REGISTRY), port)
-    found = registry_object(registry, "Service", f"{registry.name}-{SUFFIX}", REGISTRY, spec=made["spec"])
-    more = {"annotations": made["annotations"]} if made["annotations"] else {}
-    return {**found, "metadata": {**found["metadata"], **more}}
+    found = registry_object(registry, "Service", exposed_name(registry.name), REGISTRY, spec=made["spec"])
+    ranges = {AGENT_RANGES: ",".join(exposed["agent_ranges"])} if exposed.get("agent_ranges") else {}
+    annotations = {**made["annotations"], **ranges}
+    return {**found, "metadata": {**found["metadata"], **({"annotations": annotations} if annotations else {})}}
 
 
 def _workload(registry: DeclaredRegistry) -> Object:
