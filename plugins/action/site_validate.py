@@ -43,7 +43,7 @@ FURTHER_VARIABLES = (PLATFORM_VARIABLE, "mcpops_subscription_id")
 # of the playbooks, and of tasks that they have between roles, which take and give back the lease of a cluster
 PLAYBOOK_VARIABLES = ("aks_cluster_kubeconfig", KUBECONFIG, "site_lock_timeout", "site_lock_namespace", RINGS, SERIAL)
 PLAYBOOKS, LEASE_PLAYBOOK, LEASE_MODULE = Path(__file__).parents[2] / "playbooks", "site", "site_lock"
-RUNS_OF_OTHERS = {"site_verify": "verify", "site_teardown": "teardown"}
+RUNS_OF_OTHERS = {"site_verify": ("verify",), "site_teardown": ("teardown", "teardown_last")}
 # nobody but the inventory sets these
 OWN_VARIABLE = re.compile(r"'(mcpops_\w+)' is undefined")
 OWN_NAME = re.compile(r"mcpops\.platform\.(\w+)")
@@ -87,10 +87,14 @@ class Role:
         of_site = {role.name: role for role in domains.roles()}
         self._tasks = [(of_site.get(name), _tasks(path / "tasks", load))]
         if self.name in RUNS_OF_OTHERS:
-            # a file of each role that has one
-            stem = RUNS_OF_OTHERS[self.name]
+            # files of each role that has them
             places = {role: role_path(role.name, "") for role in of_site.values()}
-            self._tasks += [(role, _tasks(place / "tasks", load, stem)) for role, place in places.items() if place]
+            self._tasks += [
+                (role, _tasks(place / "tasks", load, stem))
+                for stem in RUNS_OF_OTHERS[self.name]
+                for role, place in places.items()
+                if place
+            ]
 
     def tasks_on(self, groups: Container[str], variables: Mapping[str, Any]) -> list[ModuleTask]:
         """Its tasks on a host of these groups with these variables, which are not rendered."""

@@ -62,6 +62,10 @@ options:
   identity:
     description: Identity of the resource as its ARM body has it.
     type: dict
+  zones:
+    description: Availability zones of the resource, such as V(1); they stay as they were when it was created.
+    type: list
+    elements: str
   properties:
     description:
       - Properties as the ARM body has them.
@@ -122,6 +126,30 @@ EXAMPLES = r"""
     principal_id: "{{ identity.resource.properties.principalId }}"
     assignment: "{{ (registry_id ~ principal_id) | to_uuid }}"
 
+- name: An address that outlives clusters
+  mcpops.platform.azure_resource:
+    type: Microsoft.Network/publicIPAddresses
+    resource_group: rg-addresses
+    name: pip-mcp
+    location: eastus2
+    sku:
+      name: Standard
+    zones: ["1", "2", "3"]
+    properties:
+      publicIPAllocationMethod: Static
+    owner:
+      host: "{{ inventory_hostname }}"
+
+- name: A record for it
+  mcpops.platform.azure_resource:
+    type: Microsoft.Network/dnsZones/A
+    resource_group: rg-dns
+    name: example.com/*.mcp
+    properties:
+      TTL: 300
+      ARecords:
+        - ipv4Address: 203.0.113.10
+
 - name: The resource group is gone, if this host made it
   mcpops.platform.azure_resource:
     type: Microsoft.Resources/resourceGroups
@@ -178,6 +206,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "sku": {"type": "dict"},
     "kind": {"type": "str"},
     "identity": {"type": "dict"},
+    "zones": {"type": "list", "elements": "str"},
     "properties": {"type": "dict"},
     "api_version": {"type": "str"},
     "update_method": {"type": "str", "choices": list(UPDATE_METHODS)},

@@ -64,7 +64,7 @@ options:
   registry_url:
     description:
       - Address of a registry that is not a Service of this cluster. It is not asked then whether the agents have come
-        to what is declared; network policies need O(agents[].egress) for it.
+        to what is declared; for one that is named, network policies need O(remote_cidrs).
     type: str
   code:
     description: Directory in which the files of O(agents[].script) and O(agents[].directory) are looked for.
@@ -243,6 +243,52 @@ options:
         description: Further rules of whom the agent may call, as in C(spec.egress) of a NetworkPolicy.
         type: list
         elements: dict
+      exposed:
+        description:
+          - A load balancer for agents of other clusters, the Service C(NAME-exposed).
+          - The agent announces O(agents[].exposed.host) then, to agents of its own cluster as well.
+        type: dict
+        suboptions:
+          host:
+            description:
+              - What others call it by, an IPv4 address or a name of DNS that leads to the load balancer.
+            type: str
+            required: true
+          internal:
+            description: Whether the address is one of the virtual network only.
+            type: bool
+            default: true
+          ip:
+            description: Address of the virtual network that the load balancer gets; any if not set.
+            type: str
+          public_ip:
+            description: A public IP of yours, with O(agents[].exposed.internal=false).
+            type: dict
+            suboptions:
+              name:
+                description: Its name.
+                type: str
+                required: true
+              resource_group:
+                description: Its resource group. The cluster's identity needs the role Network Contributor there.
+                type: str
+                required: true
+          source_ranges:
+            description:
+              - Ranges of addresses that may come, for the load balancer and for the network policy.
+              - Nothing of a mesh asks for a token, so there is no default, and everybody is refused.
+            type: list
+            elements: str
+            required: true
+          annotations:
+            description: Further annotations of the Service.
+            type: dict
+  remote_cidrs:
+    description:
+      - Ranges of addresses of registry and agents in other clusters, which the network policies let agents call. An
+        address in O(registry_url) is among them.
+    type: list
+    elements: str
   api_server_cidrs:
     description:
       - Ranges of addresses from which the API server reaches pods where it has addresses of its own (API Server VNet
@@ -413,6 +459,7 @@ from typing import Any
 from ..module_utils.kube import pinned_images
 from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
 from ..module_utils.mesh import mesh_agent
+from ..module_utils.mesh.exposure import OPTIONS as EXPOSURE
 from ..module_utils.module import run_module
 
 CAPABILITY: dict[str, Any] = {"name": {"type": "str", "required": True}, "version": {"type": "str"}}
@@ -469,6 +516,7 @@ AGENT: dict[str, Any] = {
     "network_policy": {"type": "bool", "default": True},
     "ingress": {"type": "list", "elements": "dict"},
     "egress": {"type": "list", "elements": "dict"},
+    "exposed": {"type": "dict", "options": {"host": {"type": "str", "required": True}, **EXPOSURE}},
 }
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -482,6 +530,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "code": {"type": "path"},
     "agents": {"type": "list", "elements": "dict", "required": True, "options": AGENT},
     "api_server_cidrs": {"type": "list", "elements": "str"},
+    "remote_cidrs": {"type": "list", "elements": "str"},
     **pinned_images.ARGUMENTS,
     "set_name": {"type": "str"},
     "prune": {"type": "bool", "default": False},

@@ -146,6 +146,46 @@ options:
     description: Whether NetworkPolicies let in agents only, and out only to the database and DNS.
     type: bool
     default: true
+  exposed:
+    description:
+      - A load balancer for agents of other clusters, the Service C(NAME-exposed) at port 8000.
+    type: dict
+    suboptions:
+      internal:
+        description: Whether the address is one of the virtual network only.
+        type: bool
+        default: true
+      ip:
+        description: Address of the virtual network that the load balancer gets; any if not set.
+        type: str
+      public_ip:
+        description: A public IP of yours, with O(exposed.internal=false).
+        type: dict
+        suboptions:
+          name:
+            description: Its name.
+            type: str
+            required: true
+          resource_group:
+            description: Its resource group. The cluster's identity needs the role Network Contributor there.
+            type: str
+            required: true
+      source_ranges:
+        description:
+          - Ranges of addresses that may come, for the load balancer and for the network policy.
+          - Nothing of a mesh asks for a token, so there is no default, and everybody is refused.
+        type: list
+        elements: str
+        required: true
+      annotations:
+        description: Further annotations of the Service.
+        type: dict
+      agent_ranges:
+        description:
+          - Ranges of addresses at which agents of other clusters are called. The network policy lets the registry call
+            them, through which a diagnosis sees whether this cluster reaches them.
+        type: list
+        elements: str
   api_server_cidrs:
     description:
       - Ranges of addresses from which the API server reaches pods where it has addresses of its own (API Server VNet
@@ -344,6 +384,7 @@ from typing import Any
 
 from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
 from ..module_utils.mesh import mesh_registry
+from ..module_utils.mesh.exposure import OPTIONS as EXPOSURE
 from ..module_utils.module import run_module
 
 EXISTING_SECRET: dict[str, Any] = {
@@ -400,6 +441,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "agent_namespaces": {"type": "list", "elements": "str"},
     "network_policy": {"type": "bool", "default": True},
     "api_server_cidrs": {"type": "list", "elements": "str"},
+    "exposed": {"type": "dict", "options": {**EXPOSURE, "agent_ranges": {"type": "list", "elements": "str"}}},
     "backup": {"type": "dict", "options": BACKUP},
     "restore": {"type": "dict", "options": RESTORE},
     "blob": {"type": "dict", "options": BLOB},

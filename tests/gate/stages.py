@@ -126,7 +126,7 @@ LANES = (
         "mesh",
         (
             *("mesh_registry_info", "mesh_registry", "mesh_agent", "mesh_policies", "mesh_diagnosis", "mesh_site"),
-            *("mesh_scale", "mesh_drill"),
+            *("mesh_scale", "mesh_drill", "two_clusters"),
         ),
         paths={"kmcp": "mesh_registry_info/test_path.py"},
         needs="mesh-images",
@@ -135,7 +135,7 @@ LANES = (
     # A way in: Envoy Gateway, certificates, tokens, as they are published.
     Lane(
         "gateway",
-        ("gateway_plane", "gateway", "gateway_objects", "gateway_site", "gateway_trial"),
+        ("gateway_plane", "gateway", "gateway_address", "gateway_objects", "gateway_site", "gateway_trial"),
         paths={"kubernetes": "gateway_objects/test_path.py"},
         needs="gateway-images",
         scenarios=("gateway",),

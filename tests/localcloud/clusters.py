@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -57,6 +58,12 @@ class ClusterBackend(Protocol):
 
     def service_account_keys(self, name: str) -> list[dict[str, Any]]:
         """The keys (JWK) that the tokens of its service accounts are verified by, also while it is stopped."""
+
+    def publish_addresses(self, name: str, addresses: Mapping[str, str]) -> None:
+        """Let its Services have these public IP addresses, GROUP/NAME in small letters → address; absent is fine."""
+
+    def addresses_in_use(self, name: str) -> frozenset[str]:
+        """Those that its Services have."""
 
     def admin_kubeconfig(self, name: str) -> dict[str, Any]:
         """A kubeconfig with an embedded admin client certificate and the cluster's CA."""

@@ -43,6 +43,8 @@ class NodeHelper:
         self.sources = sources
         self.locks: dict[str, threading.Lock] = {}
         self.stopping = threading.Event()
+        # by the cluster's directory: its first process, and the public IP addresses that lead to it
+        self.routed: dict[str, tuple[int, frozenset[str]]] = {}
         self.operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "ping": lambda _: {"pid": os.getpid(), "sources": self.sources},
             "leave": lambda _: {"left": []},
@@ -92,6 +94,25 @@ class NodeHelper:
             running = {name: (layout, pid) for name, (layout, pid) in pids.items() if pid is not None}
             peering.connect(running, peering.open_directions(self.routes), self.state / "node" / "bin" / "nft")
         return {}
+
+    def route_addresses(self) -> None:
+        """Follow Services that were given a public IP address of the local Azure, or have lost it."""
+        changed = False
+        for file in self._clusters():
+            layout = self.layout({"directory": file.parent.name})
+            pid = namespaces.init_pid(layout)
+            if pid is None:
+                continue
+            # a cluster that was started again has another interface
+            known = self.routed.get(layout.directory, (0, frozenset()))
+            before = known[1] if known[0] == pid else frozenset()
+            used = layout.addresses_in_use()
+            if used != before:
+                namespaces.route_addresses(layout, used, before)
+                changed = True
+            self.routed[layout.directory] = (pid, used)
+        if changed and self.routes.exists():
+            self.connect({})
 
     @property
     def routes(self) -> Path:
@@ -162,6 +183,11 @@ class NodeHelper:
         listener.settimeout(0.5)
         while not self.stopping.is_set():
             namespaces.reap()
+            # clusters come and go meanwhile
+            with contextlib.suppress(
+                Refusal, namespaces.NodeError, peering.PeeringError, OSError, ValueError, KeyError
+            ):
+                self.route_addresses()
             try:
                 connection, _ = listener.accept()
             except TimeoutError:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from localcloud.kube.layout import public_network
+
 # Generated once; a test tenant that exists nowhere else. Everybody may know these, the secret is made at `up`.
 TENANT_ID = "0f05f212-c61b-440a-9b80-9c0fde868da5"
 SUBSCRIPTION_ID = "c6ea63c3-38db-49d4-b778-4537c173ce9b"
@@ -120,6 +122,11 @@ class Settings:
     def host_address(self) -> str:
         """The one address of this host that is the same seen from the host and from inside every cluster."""
         return self.address(0, 1)
+
+    @property
+    def public_network(self) -> str:
+        """Of public IP addresses of the local Azure, which the host routes to the cluster that uses them."""
+        return public_network(self.host_address)
 
     @property
     def azure_endpoint(self) -> str:

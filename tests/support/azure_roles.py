@@ -22,7 +22,8 @@ ROLES: dict[str, dict[str, Any]] = {
 VERSION = "2022-04-01"
 GIVEN = re.findall(r'role assignment create --assignee APP_ID --role "([^"]+)"[\s\\]+--scope (\S+)', WALK)
 """Which of them is given where, by the walk through docs/azure.md; *operate* is for who only looks."""
-IN_SUBSCRIPTION = {name for name, scope in GIVEN if "/resourceGroups/" not in scope}
+# the group of an address is made by who has the last one
+IN_SUBSCRIPTION = {name for name, scope in GIVEN if "/resourceGroups/" not in scope} | {"MCP platform addresses"}
 
 
 def is_of_group(role: Mapping[str, Any]) -> bool:

@@ -31,6 +31,8 @@ class RememberedClusters:
 
     def __init__(self) -> None:
         self.clusters: dict[str, ClusterInfo] = {}
+        self.published: dict[str, dict[str, str]] = {}
+        self.used: dict[str, tuple[str, ...]] = {}
 
     def versions(self) -> list[str]:
         return ["1.34.4", "1.35.3", "1.35.4"]
@@ -59,6 +61,12 @@ class RememberedClusters:
 
     def get(self, name: str) -> ClusterInfo | None:
         return self.clusters.get(name)
+
+    def publish_addresses(self, name: str, addresses: Mapping[str, str]) -> None:
+        self.published[name] = dict(addresses)
+
+    def addresses_in_use(self, name: str) -> frozenset[str]:
+        return frozenset(self.used.get(name, ()))
 
     def service_account_keys(self, name: str) -> list[dict[str, Any]]:
         return []

@@ -23,6 +23,7 @@ from .azure_role_assignment import find_equal_grant
 from .client import Arm, Body, PlanAgain, Reading
 from .errors import exists_already, is_unregistered
 from .names import api_version_of
+from .network_resources import network_problems
 from .options import resolve_identity
 from .reconcile import converge_resource
 from .resource_plan import (
@@ -47,7 +48,7 @@ _READ_AGAIN = (names.REGISTRIES.lower(),)
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with the options of azure_resource."""
-    return [*resource_plan.problems(params), *database_problems(params)]
+    return [*resource_plan.problems(params), *database_problems(params), *network_problems(params)]
 
 
 def is_assignment(resource_type: str) -> bool:

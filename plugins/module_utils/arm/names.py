@@ -30,6 +30,8 @@ FLEXIBLE_SERVERS = "Microsoft.DBforPostgreSQL/flexibleServers"
 SERVER_DATABASES = f"{FLEXIBLE_SERVERS}/databases"
 SERVER_FIREWALL_RULES = f"{FLEXIBLE_SERVERS}/firewallRules"
 SERVER_CONFIGURATIONS = f"{FLEXIBLE_SERVERS}/configurations"
+PUBLIC_ADDRESSES = "Microsoft.Network/publicIPAddresses"
+DNS_ZONES, PRIVATE_DNS_ZONES = "Microsoft.Network/dnsZones", "Microsoft.Network/privateDnsZones"
 
 # type (lower case): api-version. Each is the stable one that the SDK package of that service speaks (facts: wheels).
 API_VERSIONS = {
@@ -55,6 +57,11 @@ API_VERSIONS = {
     "microsoft.dbforpostgresql/flexibleservers/databases": "2026-10-01",
     "microsoft.dbforpostgresql/flexibleservers/firewallrules": "2026-10-01",
     "microsoft.dbforpostgresql/flexibleservers/configurations": "2026-10-01",
+    "microsoft.network/publicipaddresses": "2026-03-01",
+    "microsoft.network/dnszones": "2018-05-01",
+    "microsoft.network/dnszones/a": "2018-05-01",
+    "microsoft.network/privatednszones": "2024-06-01",
+    "microsoft.network/privatednszones/a": "2024-06-01",
     "microsoft.authorization/roleassignments": "2022-04-01",
     "microsoft.authorization/roledefinitions": "2022-04-01",
 }
@@ -94,6 +101,10 @@ _RULES: dict[str, tuple[str, str]] = {
     "microsoft.dbforpostgresql/flexibleservers/firewallrules": (
         r"[a-zA-Z0-9_-]{1,128}",
         "1 to 128 letters, digits, _ and -",
+    ),
+    "microsoft.network/publicipaddresses": (
+        r"[a-zA-Z0-9]([\w.-]{0,78}\w)?",
+        "1 to 80 letters, digits, _ . and -, starting with a letter or digit, not ending with . or -",
     ),
     "microsoft.containerservice/fleets": (
         r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",

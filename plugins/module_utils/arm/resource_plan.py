@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..compare import Rule as Comparator
-from ..compare import Rules, at_least, case_insensitive, merge
+from ..compare import Rules, as_set, at_least, case_insensitive, merge
 from ..errors import InvalidInput, Problem, Rule, check
 from ..masking import declared_values
 from ..option_problems import LATER
@@ -115,6 +115,24 @@ UPDATE_POLICIES: dict[str, UpdatePolicy] = {
         tags=False,
         rules={"properties.value": Comparator(case_insensitive)},
     ),
+    # its PATCH takes tags alone
+    names.PUBLIC_ADDRESSES.lower(): UpdatePolicy(
+        "put_merged",
+        immutable=("location", "zones", "sku.name", "properties.publicIPAddressVersion"),
+        rules={
+            "zones": Comparator(as_set),
+            **dict.fromkeys(
+                ("sku.name", "properties.publicIPAllocationMethod", "properties.publicIPAddressVersion"),
+                Comparator(case_insensitive),
+            ),
+        },
+    ),
+    **dict.fromkeys((names.DNS_ZONES.lower(), names.PRIVATE_DNS_ZONES.lower()), UpdatePolicy("put_merged")),
+    # of a record set a PUT replaces all: what is not declared, such as its metadata, is sent as it stands
+    **dict.fromkeys(
+        (f"{names.DNS_ZONES}/A".lower(), f"{names.PRIVATE_DNS_ZONES}/A".lower()),
+        UpdatePolicy("put_merged", immutable=(), location_required=False, tags=False),
+    ),
     names.WORKSPACES.lower(): UpdatePolicy("patch", rules={"properties.sku.name": Comparator(case_insensitive)}),
 }
 
@@ -127,7 +145,7 @@ def update_policy_of(resource_type: str, update_method: str | None) -> UpdatePol
     return known
 
 
-DECLARABLE = ("location", "sku", "kind", "identity", "properties")
+DECLARABLE = ("location", "sku", "kind", "identity", "zones", "properties")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,6 +139,41 @@ def _without_gateway(host: Host) -> Iterator[tuple[str, str]]:
             yield variable, f"says something of a gateway that is not declared: the role runs where {LISTENERS} is set"
 
 
+PUBLIC_IP, ZONES, ADDRESS = f"{NAME}_public_ip", f"{NAME}_dns_zones", f"{NAME}_address"
+
+
+def _azure_address(host: Host) -> Iterator[tuple[str, str]]:
+    """What does not fit together of the address that the role makes, and of the names that lead to it."""
+    if NAME not in host.roles or not host.get(LISTENERS):
+        return
+    address, made = host.get(ADDRESS), host.get(PUBLIC_IP)
+    address = address if isinstance(address, Mapping) else {}
+    if isinstance(made, Mapping) and made:
+        for key in ("name", "resource_group"):
+            if not made.get(key):
+                yield f"{PUBLIC_IP}.{key}", "is needed"
+        if address.get("public_ip"):
+            yield f"{ADDRESS}.public_ip", f"names another address than {PUBLIC_IP} makes: leave one of them out"
+        if address.get("internal"):
+            yield f"{ADDRESS}.internal", f"is an address of the network, and {PUBLIC_IP} a public one: leave one out"
+        if address.get("ip"):
+            yield f"{ADDRESS}.ip", f"is another address than {PUBLIC_IP} makes: leave one of them out"
+        if address.get("dns_label"):
+            yield f"{ADDRESS}.dns_label", f"is a label of an address that comes and goes: set {PUBLIC_IP}.dns_label"
+        if host.get(f"{NAME}_renderer") == "plain":
+            yield PUBLIC_IP, "is given to Services of AKS, and renderer plain may make none"
+    zones, listeners = host.get(ZONES), host.get(LISTENERS)
+    if not isinstance(zones, list) or not isinstance(listeners, list):
+        return
+    if zones and address.get("external_dns"):
+        yield f"{ADDRESS}.external_dns", f"makes the same records as {ZONES}: leave one of them out"
+    hosts = [str(one.get("hostname", "")).lower() for one in listeners if isinstance(one, Mapping)]
+    for index, zone in enumerate(zones):
+        name = str(zone.get("name") or "").lower() if isinstance(zone, Mapping) else ""
+        if name and not any(one == name or one.endswith(f".{name}") for one in hosts):
+            yield f"{ZONES}[{index}].name", f"{name}: no listener has a name in it ({', '.join(hosts)})"
+
+
 def _diagnosis() -> Diagnosis:
     from . import diagnosis, observe
 
@@ -190,5 +225,5 @@ DOMAIN = Domain(
     diagnosis=_diagnosis,
     modules=("gateway", "gateway_*"),
     answers=Answers(("route", "host", "address", "state", "allowed", "refused"), _rows, _missing, _facts),
-    host_rules=(_without_gateway,),
+    host_rules=(_without_gateway, _azure_address),
 )

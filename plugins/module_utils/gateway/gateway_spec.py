@@ -12,6 +12,7 @@ from typing import Any
 
 from ..kube.apply.owned_objects import TYPES as KUBERNETES_TYPES
 from ..kube.apply.requests import Target
+from ..kube.azure_load_balancer import DNS_LABEL, INTERNAL, PIP_GROUP, PIP_NAME, RANGES
 from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, object_ref
 from ..kube.policy_peers import NAMESPACE_NAME, way_to_names
@@ -44,18 +45,6 @@ TYPES: Mapping[str, ResourceType] = {
     **{kind: ResourceType(version, kind, plural, kind != CLASS) for kind, (version, plural) in KINDS.items()},
 }
 
-# Azure's cloud provider, by the annotations of the Service that the gateway's implementation makes
-_AZURE = "service.beta.kubernetes.io/azure-"
-INTERNAL, PIP_NAME, PIP_GROUP, DNS_LABEL, RANGES = (
-    f"{_AZURE}{name}"
-    for name in (
-        "load-balancer-internal",
-        "pip-name",
-        "load-balancer-resource-group",
-        "dns-label-name",
-        "allowed-ip-ranges",
-    )
-)
 EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"
 KEY_VAULT_URI, KEY_VAULT_ACCOUNT = (
     f"kubernetes.azure.com/tls-cert-{name}" for name in ("keyvault-uri", "service-account")

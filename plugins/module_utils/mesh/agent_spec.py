@@ -16,6 +16,7 @@ from ..kube.manifests import Object
 from ..kube.policy_peers import NAMESPACE_NAME, api_server_peers, range_problems, way_to_names
 from ..text import text_of_scalar, texts_of_mapping
 from .agent_code import Code
+from .exposure import EXPOSED, exposed_name, load_balancer, peers
 from .registry_readiness import Expected
 
 DEFAULT_IMAGE = "mcpmesh/python-runtime:3.8.0"
@@ -66,6 +67,8 @@ class Mesh:
     registry_port: int
     set_name: str = ""
     api_server_cidrs: tuple[str, ...] = ()
+    remote_cidrs: tuple[str, ...] = ()
+    """Where the registry and agents of other clusters are called."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,15 @@ class DeclaredAgent:
         scaling = self.options.get("autoscaling")
         return int(scaling["max_replicas"]) if scaling else self.replicas
 
+    @property
+    def exposed(self) -> Mapping[str, Any] | None:
+        """How other clusters call it, where they do."""
+        return self.options.get(EXPOSED)
+
     def host(self, namespace: str) -> str:
-        """The Service's name, under which others call it from wherever in the cluster."""
-        return f"{self.name}.{namespace}"
+        """What it announces: the Service's name, under which others call it from wherever in the cluster, or what
+        others call from wherever."""
+        return str(self.exposed["host"]) if self.exposed else f"{self.name}.{namespace}"
 
     def expected(self, namespace: str) -> Expected:
         """What the registry must say of it."""
@@ -126,6 +135,8 @@ def agent_objects(agent: DeclaredAgent, mesh: Mesh) -> list[Object]:
         _service(agent, mesh),
         _deployment(agent, mesh),
     ]
+    if agent.exposed:
+        found.append(_exposed_service(agent, agent.exposed, mesh))
     if agent.code is not None:
         found.append(_object("ConfigMap", agent, mesh, **agent.code.data()))
     if agent.options.get("persistence"):
@@ -140,10 +151,15 @@ def agent_objects(agent: DeclaredAgent, mesh: Mesh) -> list[Object]:
     return found
 
 
-def undeclared_kinds(declared: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The kinds that an agent does not consist of now, and may have before."""
-    present = {str(item["kind"]) for item in declared}
-    return [kind for kind in CHILDREN if kind not in present and kind != CLAIM]
+def children(name: str) -> list[tuple[str, str]]:
+    """(kind, name) of all that an agent may consist of."""
+    return [*((kind, name) for kind in CHILDREN), ("Service", exposed_name(name))]
+
+
+def undeclared_children(name: str, declared: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What an agent does not consist of now, and may have before."""
+    present = {(str(item["kind"]), str(item["metadata"]["name"])) for item in declared}
+    return [one for one in children(name) if one not in present and one[0] != CLAIM]
 
 
 def selector(agent: DeclaredAgent) -> dict[str, str]:
@@ -170,6 +186,14 @@ def _object(kind: str, agent: DeclaredAgent, mesh: Mesh, **content: Any) -> Obje
 def _service(agent: DeclaredAgent, mesh: Mesh) -> Object:
     ports = [{"name": "http", "port": agent.port, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}]
     return _object("Service", agent, mesh, spec={"type": "ClusterIP", "selector": selector(agent), "ports": ports})
+
+
+def _exposed_service(agent: DeclaredAgent, exposed: Mapping[str, Any], mesh: Mesh) -> Object:
+    port = {"name": "http", "port": agent.port, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}
+    made = load_balancer(exposed, selector(agent), port)
+    found = _object("Service", agent, mesh, spec=made["spec"])
+    metadata = {**found["metadata"], "name": exposed_name(agent.name)}
+    return {**found, "metadata": {**metadata, **({"annotations": made["annotations"]} if made["annotations"] else {})}}
 
 
 def _deployment(agent: DeclaredAgent, mesh: Mesh) -> Object:
@@ -368,6 +392,7 @@ def _network_policy(agent: DeclaredAgent, mesh: Mesh) -> Object:
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [
             {"from": [_MESH_PEERS, registry, *api_server], "ports": own},
+            *([{"from": peers(agent.exposed["source_ranges"]), "ports": own}] if agent.exposed else ()),
             *(options.get("ingress") or ()),
         ],
         "egress": [
@@ -375,6 +400,7 @@ def _network_policy(agent: DeclaredAgent, mesh: Mesh) -> Object:
             {"to": [registry], "ports": [{"port": mesh.registry_port, "protocol": "TCP"}]},
             # whatever port the others have
             {"to": [_MESH_PEERS]},
+            *([{"to": peers(mesh.remote_cidrs)}] if mesh.remote_cidrs else ()),
             *(options.get("egress") or ()),
         ],
     }

@@ -27,6 +27,7 @@ from ..names import (
 from ..secrets import is_secret
 from ..text import kind_of, listed, text_of_scalar, texts_of_mapping
 from .agent_spec import CODE_DIRECTORY, DEFAULT_MOUNT, MANAGED, OWNER_LABEL, SET_LABEL, DeclaredAgent
+from .exposure import EXPOSED, exposure_problems, host_problems
 from .version_ranges import wrong_range, wrong_version
 
 _FRAMEWORK = "__mesh_"
@@ -124,6 +125,13 @@ def _is_for_one_pod(options: Mapping[str, Any]) -> bool:
 def _name(agent: DeclaredAgent) -> Found:
     if wrong := wrong_name(agent.name, "agent name, which is that of its Service", SERVICE, _LONGEST_NAME):
         yield Problem(f"{agent.where}.name", wrong)
+
+
+def _exposed(where: str, options: Mapping[str, Any]) -> Found:
+    exposed = options.get(EXPOSED)
+    if exposed is not None:
+        yield from host_problems(f"{where}.{EXPOSED}.host", exposed["host"])
+        yield from exposure_problems(f"{where}.{EXPOSED}", exposed)
 
 
 def _code(where: str, options: Mapping[str, Any]) -> Found:
@@ -300,6 +308,6 @@ def _user(where: str, options: Mapping[str, Any]) -> Found:
 
 
 _RULES = (
-    *(_code, _version, _scale, _ports, _environment, _labels, _resources, _persistence, _user),
+    *(_code, _version, _scale, _ports, _environment, _labels, _resources, _persistence, _user, _exposed),
     provided_problems,
 )

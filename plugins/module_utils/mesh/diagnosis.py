@@ -16,12 +16,14 @@ from ..kube.manifests import release_of
 from ..kube.readiness.reasons import Object, condition_of, make_reason, subject_of
 from .agent_spec import COMPONENT_LABEL
 from .domain import AGENT_KIND, NAME, judge_agent
+from .exposure import AGENT_RANGES, exposed_name
 from .members import (
     SeenAgent,
     agents_in,
     goes_with_its_release,
     has_database,
     named,
+    place_of,
     ports_of,
     registries_in,
     selects,
@@ -47,6 +49,8 @@ class Facts:
     """What registries said; without `probe`, none was asked."""
     complaints: Mapping[Key, str] = field(default_factory=dict)
     """What the logs of registries that end at their start say of their database."""
+    unreached: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
+    """Of agents in other clusters by their endpoints: why a registry does not reach them."""
 
 
 def facts_of(snapshot: Snapshot) -> Facts:
@@ -59,7 +63,7 @@ def mesh_findings(snapshot: Snapshot) -> list[Finding]:
     if not snapshot.knows("Service"):
         return found
     for registry in registries(snapshot):
-        found += [*_of_registry(snapshot, registry), *_traps(snapshot, registry)]
+        found += [*_of_registry(snapshot, registry), *_traps(snapshot, registry), *_of_others(snapshot, registry)]
     for agent in _agents(snapshot):
         found += _of_settings(snapshot, agent)
         place = agent.registry
@@ -130,6 +134,46 @@ def _traps(snapshot: Snapshot, registry: Registry) -> Iterator[Finding]:
         if "MCP_MESH_ADMIN_PORT" not in variables_of(item):
             shared = "serves /admin on the port of /agents (MCP_MESH_ADMIN_PORT is not set)"
             yield of_reason(item, make_reason(subject_of(item), "AdminExposed", shared))
+
+
+def agents_elsewhere(snapshot: Snapshot, registry: Registry, answer: Answer) -> list[Agent]:
+    """The registered agents that run in other clusters, as far as what they announce tells."""
+    own = {
+        one.variables["MCP_MESH_HTTP_HOST"]
+        for one in agents_in([one for kind in WORKLOADS for one in snapshot.all(kind)])
+        if one.variables.get("MCP_MESH_HTTP_HOST")
+    }
+    return [
+        one
+        for one in answer.agents
+        if one.host and one.host not in own and place_of(one.endpoint, registry.namespace) is None
+    ]
+
+
+def ranges_of(snapshot: Snapshot, registry: Registry) -> str:
+    """Where the registry may call agents of other clusters."""
+    item = named(snapshot.all("Service"), registry.namespace, exposed_name(registry.service))
+    return str(((item or {}).get("metadata") or {}).get("annotations", {}).get(AGENT_RANGES) or "")
+
+
+def _of_others(snapshot: Snapshot, registry: Registry) -> Iterator[Finding]:
+    """Each direction between this cluster and those of its agents elsewhere."""
+    item = named(snapshot.of("Service"), *key_of(registry))
+    answer = facts_of(snapshot).answers.get(key_of(registry))
+    if item is None or answer is None or answer.silence is not None:
+        return
+    unreached = facts_of(snapshot).unreached.get(key_of(registry)) or {}
+    for one in agents_elsewhere(snapshot, registry, answer):
+        if one.status != HEALTHY and not one.superseded:
+            since = "" if one.age is None else f" for {one.age:.0f} s"
+            said = f"agent {one.name} of another cluster ({one.endpoint}) has given no sign of life{since}"
+            evidence = Evidence(CALL, "asked the registry for /agents")
+            found = make_reason(subject_of(item), "RemoteAgentSilent", said)
+            yield of_reason(item, found, evidence=(evidence,), part=one.name)
+        elif why := unreached.get(one.endpoint):
+            said = f"agent {one.name} of another cluster is registered and not reached at {one.endpoint}: {why}"
+            found = make_reason(subject_of(item), "RemoteAgentUnreachable", said)
+            yield of_reason(item, found, evidence=(Evidence(CALL, f"the registry called it: {why}"),), part=one.name)
 
 
 def _about_database(snapshot: Snapshot, registry: Registry, service: Object, found: Reason, shown: Evidence) -> Finding:

@@ -88,6 +88,18 @@ REASONS: Mapping[str, ReasonCode] = {
         "an agent is registered as healthy and gives no sign of life",
         "The registry has not noticed yet that it is gone, or it has lost the registry: read its log.",
     ),
+    "RemoteAgentSilent": ReasonCode(
+        ERROR,
+        "an agent of another cluster gives the registry no sign of life",
+        "See whether it runs there, and whether its cluster still reaches this registry: the load balancer "
+        "NAME-exposed and its source_ranges here, MCP_MESH_REGISTRY_URL and remote_cidrs there.",
+    ),
+    "RemoteAgentUnreachable": ReasonCode(
+        ERROR,
+        "an agent of another cluster is registered, and this cluster does not reach it",
+        "Whoever depends on it calls in vain. See its load balancer NAME-exposed and source_ranges there, and routes "
+        "and firewalls between the clusters.",
+    ),
     "WrongEndpoint": ReasonCode(
         ERROR,
         "an agent announces another address than its Service",

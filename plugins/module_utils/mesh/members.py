@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ..kube.manifests import release_of
 from ..kube.syntax import selector_matches
 from .agent_spec import AGENT, COMPONENT_LABEL, MESH, NAME_LABEL, PART_LABEL, REGISTRY
+from .exposure import SUFFIX
 from .registry_observe import DEFAULT_PORT, DEFAULT_SERVICE, Registry
 
 Object = Mapping[str, Any]
@@ -107,6 +108,9 @@ def registries_in(services: Sequence[Object], agents: Sequence[SeenAgent]) -> li
         labels = metadata.get("labels") or {}
         ours = labels.get(PART_LABEL) == MESH and labels.get(COMPONENT_LABEL) == REGISTRY
         named = labels.get(NAME_LABEL) == _OF_CHART or key[1] == DEFAULT_SERVICE
+        if key[1].endswith(f"-{SUFFIX}") and ours:
+            # another way to one that is found by its own Service
+            continue
         if key in told or ours or named:
             ports = ports_of(one)
             wanted = told.get(key)

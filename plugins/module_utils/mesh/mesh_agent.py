@@ -21,6 +21,7 @@ from ..kube.client import Kube
 from ..kube.fields import field_step, item_step, owned_fields, part_of
 from ..kube.kubeconfig import CONNECTION
 from ..kube.manifests import Object, ObjectRef
+from ..kube.policy_peers import range_problems
 from ..masking import declared_values, protect
 from ..names import SERVICE, namespace_problems, wrong_label_value, wrong_name
 from ..plan import Plan, Refusal
@@ -32,16 +33,17 @@ from . import agent_code, registry_observe
 from .agent_spec import (
     AGENT,
     API_SERVER_CIDRS,
-    CHILDREN,
     OWNER_LABEL,
     SET_LABEL,
     DeclaredAgent,
     Mesh,
     agent_objects,
+    children,
     cidr_problems,
-    undeclared_kinds,
+    undeclared_children,
 )
 from .agent_validate import absence_problems, agent_warnings, agents_problems
+from .exposure import registry_range
 from .registry_observe import Answer, Registry
 from .registry_readiness import Expected, Verdict, judge_agents
 
@@ -106,6 +108,9 @@ def declared_from(params: Mapping[str, Any]) -> Declared:
         registry_port=params["registry_port"],
         set_name=params.get("set_name") or "",
         api_server_cidrs=tuple(params.get(API_SERVER_CIDRS) or ()),
+        remote_cidrs=tuple(
+            dict.fromkeys([*registry_range(params.get("registry_url") or ""), *(params.get("remote_cidrs") or ())])
+        ),
     )
     agents = tuple(
         DeclaredAgent(options=one, where=f"agents[{index}]") for index, one in enumerate(params.get("agents") or [])
@@ -155,14 +160,15 @@ def _present(kube: Kube, task: Task, declared: Declared) -> Result:
     objects = _objects(declared)
     deadline = Deadline(float(params["wait_timeout"]))
     leaving = _undeclared_agents(kube, declared, params) if params["prune"] else []
-    lacking = {name: undeclared_kinds(items) for name, items in objects.items()}
-    lacking.update({name: undeclared_kinds([]) for name in leaving})
-    undeclared = [target_named(kind, name, namespace) for name, kinds in lacking.items() for kind in kinds]
+    lacking = {name: undeclared_children(name, items) for name, items in objects.items()}
+    lacking.update({name: undeclared_children(name, []) for name in leaving})
+    undeclared = _targets(lacking, namespace)
     own = [target_of(TYPES[item["kind"]], item) for items in objects.values() for item in items]
-    live = read_live(kube, [*own, *undeclared]).complete
+    live = read_live(kube, [*own, *(target for target, _owner in undeclared)]).complete
     declared = _by_digest(task, declared, live)
     every = [item for items in _objects(declared).values() for item in items]
-    refuse_others(SUBJECT, OWNER_LABEL, {target.ref: target.ref.name for target in own}, live)
+    owners = [item["metadata"]["labels"][OWNER_LABEL] for items in objects.values() for item in items]
+    refuse_others(SUBJECT, OWNER_LABEL, {target.ref: owner for target, owner in zip(own, owners, strict=True)}, live)
     scaled = {agent.name: agent for agent in declared.agents if agent.options.get("autoscaling")}
     every = [
         keep_replicas(item, live.get(target.ref), scaled[target.ref.name])
@@ -242,17 +248,23 @@ def _absent(task: Task, declared: Declared) -> Result:
     except ClusterPending as pending:
         return Result(False, f"nothing to remove: {pending.reason}", values={"agents": []})
     params, namespace = task.params, declared.mesh.namespace
-    kinds = [kind for kind in CHILDREN if kind != CLAIM or params["delete_data"]]
-    targets = [target_named(kind, agent.name, namespace) for agent in declared.agents for kind in kinds]
-    live = read_live(kube, targets).complete
+    found = {agent.name: children(agent.name) for agent in declared.agents}
+    kept = () if params["delete_data"] else (CLAIM,)
+    targets = _targets({name: [one for one in made if one[0] not in kept] for name, made in found.items()}, namespace)
+    live = read_live(kube, [target for target, _owner in targets]).complete
     gone = delete_owned(kube, task, SUBJECT, _owned(targets, live), live)
     outcome = BundleOutcome(tuple(gone))
     outcome.raise_failures("remove agents of the mesh")
     return _result(declared, outcome, None, absent=True)
 
 
-def _owned(targets: Sequence[Target], live: Mapping[ObjectRef, Object]) -> list[Target]:
-    return [target for target in targets if is_owned(live.get(target.ref), OWNER_LABEL, target.ref.name)]
+def _targets(named: Mapping[str, Sequence[tuple[str, str]]], namespace: str) -> list[tuple[Target, str]]:
+    """Where they are, with the agents that they belong to."""
+    return [(target_named(*one, namespace), name) for name, made in named.items() for one in made]
+
+
+def _owned(targets: Sequence[tuple[Target, str]], live: Mapping[ObjectRef, Object]) -> list[Target]:
+    return [target for target, owner in targets if is_owned(live.get(target.ref), OWNER_LABEL, owner)]
 
 
 def _undeclared_agents(kube: Kube, declared: Declared, params: Mapping[str, Any]) -> list[str]:
@@ -306,6 +318,7 @@ def _place(params: Mapping[str, Any]) -> Iterator[Problem]:
         yield from namespace_problems("registry_namespace", params["registry_namespace"])
     if wrong := wrong_name(params["registry_service"], "Service name", SERVICE):
         yield Problem("registry_service", wrong)
+    yield from range_problems("remote_cidrs", params.get("remote_cidrs") or ())
     url = params.get("registry_url")
     if url is not None and not url.startswith(("http://", "https://")):
         yield Problem("registry_url", f"{url!r} is not the address of a registry: it begins with http:// or https://")

@@ -28,8 +28,9 @@ from ..text import counted
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import registry_observe
 from .agent_validate import capability_problems, registry_problems
-from .diagnosis import Facts, Key, key_of, pods_of, registries
+from .diagnosis import Facts, Key, agents_elsewhere, key_of, pods_of, ranges_of, registries
 from .domain import NAME
+from .exposure import is_called_in
 from .registry_observe import Answer, Registry, database_complaint
 from .registry_readiness import HEALTHY, Expected, Verdict, agent_row, judge_agents
 
@@ -166,7 +167,31 @@ def observe(task: Task, kube: Kube, snapshot: Snapshot) -> Snapshot:
         answers = {key_of(one): answer for one, answer in zip(found, given) if answer is not None}
         if len(answers) < len(found):
             unread["answers of mesh registries"] = "may not be asked through the API server's proxy"
-    return replace(snapshot, facts={**snapshot.facts, NAME: Facts(answers, complaints)}, unread=unread)
+    facts = Facts(answers, complaints, _unreached(kube, snapshot, found, answers))
+    return replace(snapshot, facts={**snapshot.facts, NAME: facts}, unread=unread)
+
+
+MOST_ELSEWHERE = 20
+"""So many agents of other clusters are called by each registry."""
+
+
+def _unreached(
+    kube: Kube, snapshot: Snapshot, found: Sequence[Registry], answers: Mapping[Key, Answer]
+) -> dict[Key, dict[str, str]]:
+    """The healthy agents of other clusters that a registry does not reach, where it may call them."""
+    asked = [
+        (one, agent.endpoint)
+        for one in found
+        if (answer := answers.get(key_of(one))) is not None and (ranges := ranges_of(snapshot, one))
+        for agent in agents_elsewhere(snapshot, one, answer)[:MOST_ELSEWHERE]
+        if agent.status == HEALTHY and is_called_in(agent.host, ranges)
+    ]
+    reasons = map_concurrently(lambda pair: registry_observe.why_unreached(kube, *pair), asked)
+    result: dict[Key, dict[str, str]] = {}
+    for (one, endpoint), why in zip(asked, reasons):
+        if why:
+            result.setdefault(key_of(one), {})[endpoint] = why
+    return result
 
 
 def _statuses(pod: Object) -> Sequence[Object]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import Reason, ServiceError
 from ..http_terms import Response
@@ -58,6 +59,11 @@ class Registry:
         behind = f"pods/http:{self.pod}" if self.pod else f"services/http:{self.service}"
         return f"/api/v1/namespaces/{self.namespace}/{behind}:{self.port}/proxy/agents"
 
+    def way_to(self, endpoint: str) -> str:
+        """What an agent answers to the registry itself: its proxy leads to endpoints that are registered alone."""
+        behind = f"services/http:{self.service}:{self.port}/proxy"
+        return f"/api/v1/namespaces/{self.namespace}/{behind}/proxy/{urlsplit(endpoint).netloc}/livez"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -86,6 +92,20 @@ def ask_registry(kube: Kube, registry: Registry) -> Answer:
     if status is not None and response.status in (401, 403):
         raise errors.from_response(f"ask the {registry.label}", response.status, response.body, kube.access.origin)
     return Answer(silence=_silence(registry, response, status))
+
+
+def why_unreached(kube: Kube, registry: Registry, endpoint: str) -> str:
+    """Why the registry does not reach an agent that is registered; empty where it does, or will not say."""
+    action = f"ask the {registry.label} for {endpoint}"
+    try:
+        response = kube.request(
+            "GET", registry.way_to(endpoint), timeout=TIMEOUT, check=False, retry=False, action=action
+        )
+    except ServiceError as failed:
+        return f"it did not answer within {TIMEOUT:.0f} s" if _LATE in failed.reason else ""
+    if response.status in (502, 503, 504) and _status_of_api_server(response) is None:
+        return _stated(response) or f"HTTP {response.status}"
+    return ""
 
 
 def _silence(registry: Registry, response: Response, status: Mapping[str, Any] | None) -> Reason:

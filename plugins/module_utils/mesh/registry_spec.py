@@ -25,6 +25,7 @@ from .agent_spec import (
     REGISTRY,
     api_server_ranges,
 )
+from .exposure import AGENT_RANGES, EXPOSED, exposed_name, load_balancer, peers
 
 OWNER_LABEL = "mcpops.io/mesh-registry"
 """On every object of a registry and of its database, with the registry's name."""
@@ -155,6 +156,8 @@ def registry_objects(registry: DeclaredRegistry) -> list[Object]:
             data[PASSWORD_KEY] = registry.password
         encoded = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
         found.append(registry_object(registry, "Secret", registry.secret_name, _DATABASE, type="Opaque", data=encoded))
+    if registry.options.get(EXPOSED):
+        found.append(_exposed_service(registry, registry.options[EXPOSED]))
     if registry.replicas > 1:
         spec = {"maxUnavailable": 1, "selector": {"matchLabels": selector_of(registry, REGISTRY)}}
         found.append(registry_object(registry, "PodDisruptionBudget", registry.name, REGISTRY, spec=spec))
@@ -186,6 +189,7 @@ def every_object(registry: DeclaredRegistry) -> list[tuple[str, str]]:
     backup = ("ServiceAccount", "CronJob", "NetworkPolicy")
     return [
         *((kind, registry.name) for kind in own),
+        ("Service", exposed_name(registry.name)),
         *((kind, registry.database_name) for kind in database),
         *((kind, registry.backup_name) for kind in backup),
         ("Job", registry.restore_name),
@@ -219,6 +223,16 @@ def _service(registry: DeclaredRegistry, name: str, component: str, port: int) -
     ports = [{"name": protocol, "port": port, "targetPort": protocol, "protocol": "TCP"}]
     spec = {"type": "ClusterIP", "selector": selector_of(registry, component), "ports": ports}
     return registry_object(registry, "Service", name, component, spec=spec)
+
+
+def _exposed_service(registry: DeclaredRegistry, exposed: Mapping[str, Any]) -> Object:
+    """For agents of other clusters."""
+    port = {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}
+    made = load_balancer(exposed, selector_of(registry, REGISTRY), port)
+    found = registry_object(registry, "Service", exposed_name(registry.name), REGISTRY, spec=made["spec"])
+    ranges = {AGENT_RANGES: ",".join(exposed["agent_ranges"])} if exposed.get("agent_ranges") else {}
+    annotations = {**made["annotations"], **ranges}
+    return {**found, "metadata": {**found["metadata"], **({"annotations": annotations} if annotations else {})}}
 
 
 def _workload(registry: DeclaredRegistry) -> Object:
@@ -380,12 +394,15 @@ def _network_policies(registry: DeclaredRegistry) -> list[Object]:
         for namespace in namespaces
     ]
     database = [{"port": DATABASE_PORT, "protocol": "TCP"}]
-    callers = [*agents, *api_server_ranges(registry.options)]
+    exposed = registry.options.get(EXPOSED) or {}
+    callers = [*agents, *api_server_ranges(registry.options), *peers(exposed.get("source_ranges") or ())]
+    # whoever diagnoses asks the registry whether it reaches agents of other clusters
+    remote = peers(exposed.get("agent_ranges") or ())
     own = {
         "podSelector": {"matchLabels": selector_of(registry, REGISTRY)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"from": callers, "ports": [{"port": PORT, "protocol": "TCP"}]}],
-        "egress": way_to_database(registry),
+        "egress": [*way_to_database(registry), *([{"to": remote}] if remote else ())],
     }
     found = [registry_object(registry, "NetworkPolicy", registry.name, REGISTRY, spec=own)]
     if registry.kind == BUNDLED:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import Problem
 from ..kube.capacity import wrong_amounts
+from ..kube.policy_peers import range_problems
 from ..kube.syntax import parse_quantity
 from ..names import (
     IMAGE,
@@ -25,6 +26,7 @@ from ..names import (
     wrong_secret_key,
 )
 from ..text import texts_of_mapping
+from .exposure import EXPOSED, exposure_problems
 from .registry_spec import DATABASE_PORT, DEFAULT_IMAGE, EXISTING, SQLITE
 
 _MANAGED = ("DATABASE_URL", "HOST", "PORT", "MCP_MESH_ADMIN_PORT", "MCP_MESH_LOG_LEVEL", "MCP_MESH_DEBUG_MODE")
@@ -142,6 +144,9 @@ def registry_option_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
         ("database.resources", params["database"].get("resources")),
     ):
         yield from _of_resources(path, resources)
+    exposed = params.get(EXPOSED)
+    yield from exposure_problems(EXPOSED, exposed)
+    yield from range_problems(f"{EXPOSED}.agent_ranges", (exposed or {}).get("agent_ranges") or ())
     dumped = bool(params.get("backup") or params.get("restore"))
     yield from _of_database(params["database"], params["replicas"], dumped)
 

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,6 +50,8 @@ class RememberedClusters:
         self.admitted: dict[str, tuple[str, ...] | None] = {}
         self.issuers: dict[str, str] = {}
         self.keys: list[dict[str, Any]] = []
+        self.published: dict[str, dict[str, str]] = {}
+        self.used: dict[str, tuple[str, ...]] = {}
         self.fails = ""
         self.gate = threading.Event()
         self.gate.set()
@@ -90,6 +92,12 @@ class RememberedClusters:
 
     def get(self, name: str) -> ClusterInfo | None:
         return self.clusters.get(name)
+
+    def publish_addresses(self, name: str, addresses: Mapping[str, str]) -> None:
+        self.published[name] = dict(addresses)
+
+    def addresses_in_use(self, name: str) -> frozenset[str]:
+        return frozenset(self.used.get(name, ()))
 
     def service_account_keys(self, name: str) -> list[dict[str, Any]]:
         if name not in self.clusters:

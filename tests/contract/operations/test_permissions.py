@@ -212,6 +212,50 @@ def teardown(azure: Azure, who: Who, _tmp_path: Path) -> Iterator[Result]:
         yield azure.run(azure_resource, {**gone, **who, "state": "absent"})
 
 
+ADDRESSES, ZONE, PRIVATE_ZONE = (
+    f"Microsoft.Network/{kind}" for kind in ("publicIPAddresses", "dnsZones", "privateDnsZones")
+)
+RECORDS = (
+    {"type": f"{ZONE}/A", "name": "example.com/*", "properties": {"TTL": 300}},
+    {"type": f"{PRIVATE_ZONE}/A", "name": "example.com/*", "properties": {"ttl": 300}},
+)
+ADDRESS = {"type": ADDRESSES, "resource_group": "rg-ip", "name": "pip", "location": "eastus2", "owner": OWNER}
+OF_CLUSTER = {
+    "scope": "/resourceGroups/rg-ip",
+    "principal": CLUSTER,
+    "cluster_identity": "control_plane",
+    "role": "4d97b98b-1d4f-4787-a291-c67834d212e7",
+}
+STATIC = {"sku": {"name": "Standard"}, "properties": {"publicIPAllocationMethod": "Static"}}
+GROUP_OF_ADDRESS = resource(GROUPS, "rg-ip")
+
+
+def with_zones(azure: Azure, who: Who, tmp_path: Path) -> Iterator[Result]:
+    """A cluster, and zones of others."""
+    yield from provision(azure, who, tmp_path)
+    yield from clusters(azure, who, tmp_path)
+    for kind in (ZONE, PRIVATE_ZONE):
+        zone = {"type": kind, "resource_group": "rg", "name": "example.com", "location": "global"}
+        yield azure.run(azure_resource, {**zone, **who})
+
+
+def addresses(azure: Azure, who: Who, _tmp_path: Path) -> Iterator[Result]:
+    """What the role gateway does in Azure, from the address to its removal."""
+    records = [{**record, "resource_group": "rg"} for record in RECORDS]
+    declared = [GROUP_OF_ADDRESS, {**ADDRESS, **STATIC}, *records]
+    for _run in range(2):
+        for one in declared:
+            yield azure.run(azure_resource, {**one, **who})
+        yield azure.run(azure_role_assignment, {**OF_CLUSTER, **who})
+    for record in records:
+        gone = {key: record[key] for key in ("type", "name", "resource_group")}
+        yield azure.run(azure_resource, {**gone, **who, "state": "absent"})
+    yield azure.run(azure_role_assignment, {**OF_CLUSTER, **who, "state": "absent"})
+    for one in (ADDRESS, GROUP_OF_ADDRESS):
+        gone = {key: one[key] for key in ("type", "name", "resource_group", "owner") if key in one}
+        yield azure.run(azure_resource, {**gone, **who, "state": "absent"})
+
+
 NEEDED = {
     (row["scope"], action) for row in needs(*TO_PROVISION, *TO_CLUSTER)["permissions"] for action in row["actions"]
 }
@@ -234,6 +278,7 @@ STAGES = {
     "clusters": Stage(("MCP platform sizes", "MCP platform clusters"), clusters, (provision,)),
     "operate": Stage(("MCP platform sizes", "MCP platform operate"), operate, (provision, clusters)),
     "teardown": Stage(("MCP platform teardown",), teardown, (provision, clusters)),
+    "addresses": Stage(("MCP platform addresses",), addresses, (with_zones,)),
 }
 """Images have a registry of their own: tests/integration/acr_image/test_images_role.py."""
 
@@ -287,7 +332,9 @@ def sampled(cases: Iterable[tuple[str, str, str]]) -> Iterator[Any]:
         seen.add(role)
 
 
-@pytest.mark.parametrize(("name", "role", "action"), list(sampled(one_short("provision", "clusters", "teardown"))))
+@pytest.mark.parametrize(
+    ("name", "role", "action"), list(sampled(one_short("provision", "clusters", "teardown", "addresses")))
+)
 def test_with_one_action_less_the_message_names_it(
     azure: Azure, tmp_path: Path, name: str, role: str, action: str
 ) -> None:

@@ -21,6 +21,7 @@ UnmatchedPrincipalType as quoted in Azure/modern-web-app-pattern-dotnet#129.
 from __future__ import annotations
 
 import re
+import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -241,6 +242,11 @@ def put(call: Call) -> Reply:
         body = {"id": _assignment_id(scope, guid), "name": guid, "type": ASSIGNMENT, "properties": properties}
         effective = existing.private.get(rbac.EFFECTIVE, 0) if existing else time.time() + _late(call.cloud, scope)
         _store(call, str(body["id"]), ASSIGNMENT, guid, body, {rbac.EFFECTIVE: effective})
+    call.cloud.publish_addresses()
+    if (wait := effective - time.time()) > 0:
+        late = threading.Timer(wait, call.cloud.publish_addresses)
+        late.daemon = True
+        late.start()
     return Reply(201 if existing is None else 200, body)
 
 
@@ -317,6 +323,7 @@ def delete(call: Call) -> Reply:
     place = _assignment_id(scope_of(call), call["assignment"])
     found = call.cloud.store.get(place)
     call.cloud.store.delete(place)
+    call.cloud.publish_addresses()
     return Reply(204) if found is None else Reply(200, found.body)
 
 

@@ -15,9 +15,11 @@ from . import (
     agent_pools,
     cluster_work,
     container_registries,
+    dns_zones,
     flexible_servers,
     groups,
     key_vaults,
+    public_addresses,
     registry_import,
     registry_runs,
     server_contents,
@@ -59,6 +61,8 @@ class Cloud:
             container_registries.TYPE: container_registries.remove,
             flexible_servers.TYPE: flexible_servers.remove,
             key_vaults.TYPE: key_vaults.remove,
+            public_addresses.TYPE: public_addresses.remove,
+            **{zones.kind: dns_zones.remove for zones in (dns_zones.PUBLIC, dns_zones.PRIVATE)},
             storage_accounts.TYPE: storage_accounts.remove,
         }
 
@@ -87,6 +91,10 @@ class Cloud:
                 self.faults.use(fault)
                 message = fault.options["message"] or f"The operation {operation.kind} failed on request of a test."
                 raise OperationFailed(fault.options["code"], message)
+
+    def publish_addresses(self) -> None:
+        """After everything by which another identity may use another address."""
+        public_addresses.publish(self)
 
     def start(self) -> None:
         """Go on where the previous server stopped: interrupted operations, and clusters that should be running."""

@@ -176,6 +176,7 @@ def settle(cloud: Cloud, resource_id: str, *, running: str = "", power: str = ""
         balancer["effectiveOutboundIPs"] = cluster_fields.outbound_address(context, properties["nodeResourceGroup"])
     private = {**cluster.private, **({"running": running} if running else {})}
     cloud.store.update(cluster, body=body, private=private)
+    cloud.publish_addresses()
 
 
 class Starter:

@@ -34,6 +34,8 @@ class AzureConfig:
     port: int = 8443
     # ADDRESS:PORT of vaults and storage accounts, one each, where clusters and this host reach them
     data_hosts: tuple[str, ...] = ()
+    # of public IP addresses; this one is for documentation (RFC 5737)
+    public_network: str = "203.0.113.0/24"
     certificate: Path | None = None
     key: Path | None = None
     # Real operations last minutes; here they last as long as the work takes, but at least this long.

@@ -25,6 +25,8 @@ NOT_LISTED = (
     "Microsoft.KeyVault/deletedVaults",
     "Microsoft.KeyVault/vaults/secrets",
     "Microsoft.Storage/storageAccounts/blobServices/containers",
+    "Microsoft.Network/dnszones/A",
+    "Microsoft.Network/privateDnsZones/A",
     "Microsoft.Storage/storageAccounts/blobServices/containers/blobs",
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
 )

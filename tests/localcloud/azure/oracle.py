@@ -21,8 +21,11 @@ from .sdk_schema import (
     COMPUTE,
     CONTAINER_REGISTRY,
     CONTAINER_SERVICE,
+    DNS,
     KEY_VAULT,
+    NETWORK,
     POSTGRES,
+    PRIVATE_DNS,
     STORAGE,
     SdkOperation,
     model_schema,
@@ -48,6 +51,10 @@ VAULT_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.keyvault/v
 ACCOUNTS = "/subscriptions/{}/providers/microsoft.storage"
 SERVERS = "/subscriptions/{}/providers/microsoft.dbforpostgresql"
 SERVER_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.dbforpostgresql/flexibleservers"
+ADDRESSES = "publicipaddresses"
+NETWORK_PLACES = tuple(
+    f"{place}/providers/microsoft.network" for place in ("/subscriptions/{}", "/subscriptions/{}/resourcegroups/{}")
+)
 ACCOUNT_TYPE = "/subscriptions/{}/resourcegroups/{}/providers/microsoft.storage/storageaccounts"
 # (verbs, path) → the model of a successful answer with a body. The SDKs for groups, providers, subscriptions and
 # locations are not among our requirements: those routes have no model here.
@@ -98,6 +105,27 @@ MODELS: dict[tuple[str, str], Model] = {
     **{(verb, f"{ACCOUNT_TYPE}/{{}}"): Model(STORAGE, "StorageAccount") for verb in ("GET", "PUT", "PATCH")},
     ("POST", f"{ACCOUNT_TYPE}/{{}}/listkeys"): Model(STORAGE, "StorageAccountListKeysResult"),
     ("POST", f"{ACCOUNTS}/checknameavailability"): Model(STORAGE, "CheckNameAvailabilityResult"),
+    **{("GET", f"{place}/{ADDRESSES}"): Model(NETWORK, "PublicIPAddress", many=True) for place in NETWORK_PLACES},
+    **{
+        (verb, f"{NETWORK_PLACES[1]}/{ADDRESSES}/{{}}"): Model(NETWORK, "PublicIPAddress")
+        for verb in ("GET", "PUT", "PATCH")
+    },
+    **{
+        ("GET", f"{place}/{kind}"): Model(package, zone, many=True)
+        for place in NETWORK_PLACES
+        for kind, package, zone in (("dnszones", DNS, "Zone"), ("privatednszones", PRIVATE_DNS, "PrivateZone"))
+    },
+    **{
+        (verb, f"{NETWORK_PLACES[1]}/{kind}/{{}}{path}"): Model(package, zone or "RecordSet", many)
+        for kind, package, name in (("dnszones", DNS, "Zone"), ("privatednszones", PRIVATE_DNS, "PrivateZone"))
+        for verb, path, zone, many in (
+            ("GET", "", name, False),
+            ("PUT", "", name, False),
+            ("GET", "/{}", "", True),
+            ("GET", "/{}/{}", "", False),
+            ("PUT", "/{}/{}", "", False),
+        )
+    },
     ("POST", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradenodeimageversion"): Model(CONTAINER_SERVICE, "AgentPool"),
     ("GET", f"{AKS_TYPE}/{{}}/agentpools/{{}}/upgradeprofiles/default"): Model(
         CONTAINER_SERVICE, "AgentPoolUpgradeProfile"
@@ -111,7 +139,7 @@ def key(route: Route) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def sdk_operations() -> dict[tuple[str, str], SdkOperation]:
-    packages = (CONTAINER_SERVICE, COMPUTE, CONTAINER_REGISTRY, KEY_VAULT, POSTGRES, STORAGE)
+    packages = (CONTAINER_SERVICE, COMPUTE, CONTAINER_REGISTRY, KEY_VAULT, NETWORK, DNS, PRIVATE_DNS, POSTGRES, STORAGE)
     found = (operation for package in packages for operation in operations(package))
     return {(operation.method, operation.path): operation for operation in found}
 

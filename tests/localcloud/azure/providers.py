@@ -56,7 +56,10 @@ NAMESPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("2024-11-30", "2018-11-30"),
     ),
     "Microsoft.Features": (("features", "providers", "subscriptionFeatureRegistrations"), ("2021-07-01", "2015-12-01")),
-    "Microsoft.Network": (("virtualNetworks", "publicIPAddresses"), ("2026-03-01", "2018-01-01")),
+    "Microsoft.Network": (
+        ("virtualNetworks", "publicIPAddresses", "dnsZones", "dnsZones/A", "privateDnsZones", "privateDnsZones/A"),
+        ("2026-03-01", "2024-06-01", "2018-05-01", "2018-01-01"),
+    ),
     "Microsoft.Storage": (
         ("storageAccounts", "storageAccounts/blobServices", "checkNameAvailability"),
         ("2026-09-01", "2025-01-01", "2018-02-01"),

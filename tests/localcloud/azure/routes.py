@@ -15,6 +15,7 @@ from . import (
     compute,
     container_registries,
     credentials,
+    dns_zones,
     entra,
     features,
     flexible_servers,
@@ -27,6 +28,7 @@ from . import (
     oidc_issuers,
     permissions,
     providers,
+    public_addresses,
     registry_import,
     registry_runs,
     server_contents,
@@ -97,6 +99,10 @@ POSTGRES = flexible_servers.NAMESPACE
 SERVER = f"{GROUP}/providers/{POSTGRES}/flexibleServers/{{name}}"
 OF_SERVER = flexible_servers.TYPE
 
+NETWORK = "Microsoft.Network"
+ADDRESS = f"{GROUP}/providers/{NETWORK}/publicIPAddresses/{{name}}"
+OF_ADDRESS = public_addresses.TYPE
+
 ROLES = f"{{scope}}/providers/{AUTHORIZATION}/roleDefinitions"
 GRANTS = f"{{scope}}/providers/{AUTHORIZATION}/roleAssignments"
 
@@ -115,6 +121,25 @@ OPEN_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{ISSUER}/.well-known/openid-configuration", oidc_issuers.discovery),
     Route("GET", f"{ISSUER}/openid/v1/jwks", oidc_issuers.keys),
 )
+
+
+def _of_zones(zones: dns_zones.Zones) -> tuple[Route, ...]:
+    zone = f"{GROUP}/providers/{zones.kind}/{{name}}"
+    records, of_records = f"{zone}/{{record_type}}", f"{zones.kind}/{{record_type}}"
+    return (
+        *(
+            Route("GET", f"{at}/providers/{zones.kind}", zones.list, NETWORK, f"{zones.kind}/read")
+            for at in (SUB, GROUP)
+        ),
+        Route("GET", zone, zones.get, NETWORK, f"{zones.kind}/read"),
+        Route("PUT", zone, zones.put, NETWORK, f"{zones.kind}/write"),
+        Route("DELETE", zone, zones.delete, NETWORK, f"{zones.kind}/delete"),
+        Route("GET", records, zones.list_records, NETWORK, f"{of_records}/read"),
+        Route("GET", f"{records}/{{record}}", zones.get_record, NETWORK, f"{of_records}/read"),
+        Route("PUT", f"{records}/{{record}}", zones.put_record, NETWORK, f"{of_records}/write"),
+        Route("DELETE", f"{records}/{{record}}", zones.delete_record, NETWORK, f"{of_records}/delete"),
+    )
+
 
 ARM_ROUTES: tuple[Route, ...] = (
     Route("GET", "/tenants", subscriptions.list_tenants, RESOURCES, f"{RESOURCES}/tenants/read"),
@@ -435,6 +460,15 @@ ARM_ROUTES: tuple[Route, ...] = (
     Route("PATCH", ACCOUNT, storage_accounts.patch, STORAGE, f"{OF_ACCOUNT}/write"),
     Route("DELETE", ACCOUNT, storage_accounts.delete, STORAGE, f"{OF_ACCOUNT}/delete"),
     Route("POST", f"{ACCOUNT}/listKeys", storage_accounts.list_keys, STORAGE, f"{OF_ACCOUNT}/listkeys/action"),
+    *(
+        Route("GET", f"{place}/providers/{OF_ADDRESS}", public_addresses.list_addresses, NETWORK, f"{OF_ADDRESS}/read")
+        for place in (SUB, GROUP)
+    ),
+    Route("GET", ADDRESS, public_addresses.get, NETWORK, f"{OF_ADDRESS}/read"),
+    Route("PUT", ADDRESS, public_addresses.put, NETWORK, f"{OF_ADDRESS}/write", blocking=True),
+    Route("PATCH", ADDRESS, public_addresses.patch, NETWORK, f"{OF_ADDRESS}/write"),
+    Route("DELETE", ADDRESS, public_addresses.delete, NETWORK, f"{OF_ADDRESS}/delete", blocking=True),
+    *(route for zones in (dns_zones.PUBLIC, dns_zones.PRIVATE) for route in _of_zones(zones)),
     Route("GET", ROLES, authorization.list_definitions, AUTHORIZATION, f"{AUTHORIZATION}/roleDefinitions/read"),
     Route(
         "GET",

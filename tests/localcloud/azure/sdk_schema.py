@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 import enum
 import importlib
-import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -27,6 +27,9 @@ CONTAINER_SERVICE, COMPUTE = "azure.mgmt.containerservice", "azure.mgmt.compute"
 CONTAINER_REGISTRY = "azure.mgmt.containerregistry"
 KEY_VAULT, STORAGE = "azure.mgmt.keyvault", "azure.mgmt.storage"
 POSTGRES = "azure.mgmt.postgresqlflexibleservers"
+NETWORK, DNS, PRIVATE_DNS = "azure.mgmt.network", "azure.mgmt.dns", "azure.mgmt.privatedns"
+# Of a very large package that is read which serves us: its client alone takes seconds to import.
+PARTS = {NETWORK: "public_ip_addresses_"}
 Schema = dict[str, Any]
 
 SIMPLE: dict[Any, Schema] = {
@@ -52,6 +55,7 @@ class _Models:
     """The models of one SDK package as definitions of one schema."""
 
     def __init__(self, package: str) -> None:
+        without_client(package)
         self.module = importlib.import_module(f"{package}.models")
         self.base: type[Any] = importlib.import_module(f"{package}._utils.model_base").Model
         self.definitions: dict[str, Schema] = {}
@@ -105,10 +109,64 @@ class _Models:
         return options[0] if len(options) == 1 else {"anyOf": options}
 
 
+def directory_of(package: str) -> Path:
+    """Where a package of Microsoft's lies, which is not imported for that."""
+    above, _, name = package.rpartition(".")
+    places = [Path(place) / name for place in importlib.import_module(above).__path__]
+    return next(place for place in places if place.is_dir())
+
+
+def without_client(package: str) -> None:
+    """Let the models of a large package be imported without its client."""
+    if package in PARTS and package not in sys.modules:
+        bare = types.ModuleType(package)
+        bare.__path__ = [str(directory_of(package))]
+        sys.modules[package] = bare
+
+
+class _OlderModels:
+    """The same of a package from before: models say their fields in tables (msrest)."""
+
+    WORDS: typing.ClassVar = {"str": str, "int": int, "bool": bool, "float": float, "object": object}
+
+    def __init__(self, package: str) -> None:
+        self.module = importlib.import_module(f"{package}.models")
+        self.definitions: dict[str, Schema] = {}
+
+    def reference(self, model: type[Any]) -> Schema:
+        name = model.__name__
+        if name not in self.definitions:
+            self.definitions[name] = {}
+            self.definitions[name] = self._object(model)
+        return {"$ref": f"#/$defs/{name}"}
+
+    def _object(self, model: type[Any]) -> Schema:
+        found: Schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+        for attribute, field in model._attribute_map.items():
+            *outer, last = field["key"].split(".")
+            into = found
+            for part in outer:
+                empty: Schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+                into = into["properties"].setdefault(part, empty)
+            into["properties"][last] = {"anyOf": [self._schema(field["type"]), {"type": "null"}]}
+            if model._validation.get(attribute, {}).get("required"):
+                into["required"].append(last)
+        return found
+
+    def _schema(self, word: str) -> Schema:
+        if word[0] == "[":
+            return {"type": "array", "items": self._schema(word[1:-1])}
+        if word[0] == "{":
+            return {"type": "object", "additionalProperties": self._schema(word[1:-1])}
+        if word in self.WORDS:
+            return SIMPLE[self.WORDS[word]]
+        return self.reference(getattr(self.module, word))
+
+
 @lru_cache(maxsize=32)
 def model_schema(package: str, model: str, many: bool = False) -> Schema:
     """The strict schema of one model, or of a page of them."""
-    models = _Models(package)
+    models = _OlderModels(package) if package == DNS else _Models(package)
     reference = models.reference(getattr(models.module, model))
     if many:
         properties = {"value": {"type": "array", "items": reference}, "nextLink": {"type": "string"}}
@@ -191,8 +249,14 @@ def shape(path: str) -> str:
 
 @lru_cache(maxsize=8)
 def operations(package: str) -> tuple[SdkOperation, ...]:
-    file = Path(inspect.getfile(importlib.import_module(f"{package}.operations"))).parent / "_operations.py"
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    # an older package has a file a class, and may name builders of several alike
+    files = sorted((directory_of(package) / "operations").glob("_*operations.py"))
+    return tuple(one for file in files for one in _in(file, PARTS.get(package, "")))
+
+
+def _in(file: Path, part: str) -> Iterator[SdkOperation]:
+    text = file.read_text(encoding="utf-8")
+    tree = ast.parse(_part(text, part) if part else text)
     builders = {
         node.name: found
         for node in tree.body
@@ -203,19 +267,29 @@ def operations(package: str) -> tuple[SdkOperation, ...]:
         for method in (node for node in klass.body if isinstance(node, ast.FunctionDef)):
             for called in _called(method) & set(builders):
                 codes.setdefault(called, set()).update(_accepted(method))
-    return tuple(
-        SdkOperation(name.removeprefix("build_").removesuffix("_request"), verb, shape(url), frozenset(codes[name]))
-        for name, (verb, url) in builders.items()
-        if name in codes
-    )
+    of = file.stem.removeprefix("_").removesuffix("operations")
+    for name, (verb, url) in builders.items():
+        if name in codes:
+            bare = name.removeprefix("build_").removesuffix("_request")
+            called = bare if bare.startswith(of) else of + bare
+            yield SdkOperation(called, verb, shape(url), frozenset(codes[name]))
+
+
+def _part(text: str, prefix: str) -> str:
+    """The builders and the class of some operations: the whole file takes seconds to read."""
+    klass = f"class {prefix.replace('_', '')}operations"
+    blocks = re.split(r"(?m)^(?=def |class )", text)
+    return "".join(one for one in blocks if one.startswith(f"def build_{prefix}") or one.lower().startswith(klass))
 
 
 def _request_of(builder: ast.FunctionDef) -> tuple[str, str] | None:
     """The verb and the URL template that a request builder holds."""
     url = verb = ""
     for node in ast.walk(builder):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and _is_name(node.targets[0], "_url"):
-            url = str(node.value.value)
+        if isinstance(node, ast.Assign) and _is_name(node.targets[0], "_url"):
+            # an older package lets a caller replace it: kwargs.pop("template_url", "/subscriptions/...")
+            last = node.value.args[-1] if isinstance(node.value, ast.Call) and node.value.args else node.value
+            url = str(last.value) if isinstance(last, ast.Constant) else url
         if isinstance(node, ast.Call) and _is_name(node.func, "HttpRequest"):
             verb = next(str(key.value.value) for key in node.keywords if key.arg == "method" and _constant(key.value))
     return (verb, url) if url and verb else None

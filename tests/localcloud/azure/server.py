@@ -79,6 +79,7 @@ def from_settings(settings: Settings) -> AzureConfig:
         address=settings.azure_address,
         cluster_address=settings.host_address,
         data_hosts=settings.data_hosts,
+        public_network=settings.public_network,
         groups=(settings.admin_group_id,),
         port=settings.azure_port,
         certificate=settings.azure_cert_file,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,14 @@ class LocalClusters(ClusterBackend):
         if layout is None:
             raise ClusterError(f"There is no cluster {name}.")
         return pki.kubeconfig(layout, "admin")
+
+    def publish_addresses(self, name: str, addresses: Mapping[str, str]) -> None:
+        if (layout := self.layout(name)) is not None:
+            write_atomically(layout.public_addresses, json.dumps(dict(addresses), sort_keys=True) + "\n", 0o644)
+
+    def addresses_in_use(self, name: str) -> frozenset[str]:
+        layout = self.layout(name)
+        return layout.addresses_in_use() if layout is not None else frozenset()
 
     def default_version(self) -> str:
         return kubernetes_version()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,12 @@ class ExistingCluster(ClusterBackend):
 
     def server(self) -> str:
         return str(self._config()["clusters"][0]["cluster"]["server"])
+
+    def publish_addresses(self, name: str, addresses: Mapping[str, str]) -> None:
+        """Its load balancers are its own."""
+
+    def addresses_in_use(self, name: str) -> frozenset[str]:
+        return frozenset()
 
     def service_account_keys(self, name: str) -> list[dict[str, Any]]:
         raise self._error("is a cluster of others, whose service accounts have another issuer.")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -17,8 +18,15 @@ API_SERVICE_ADDRESS = "10.96.0.1"
 DNS_SERVICE_ADDRESS = "10.96.0.10"
 API_PORT = 6443
 HIGHEST_INDEX = 250
+# The third number of public IP addresses of the local Azure: no cluster has it.
+PUBLIC_INDEX = HIGHEST_INDEX + 1
 # Where packets wait until the network policies have been asked.
 POLICY_QUEUE = 100
+
+
+def public_network(host_address: str) -> str:
+    """Where public IP addresses of the local Azure are, of the same /16 as the host's own address."""
+    return f"{'.'.join(host_address.split('.')[:2])}.{PUBLIC_INDEX}.0/24"
 
 
 def directory_name(name: str) -> str:
@@ -85,6 +93,11 @@ class ClusterLayout:
         return f"{self._prefix}.128/26"
 
     @property
+    def shared_network(self) -> str:
+        """Public IP addresses of the local Azure: of no cluster, until a Service has one."""
+        return public_network(self.node_address)
+
+    @property
     def _prefix(self) -> str:
         return self.node_address.rpartition(".")[0]
 
@@ -92,6 +105,19 @@ class ClusterLayout:
     def public_addresses(self) -> Path:
         """Public IP addresses of the local Azure that Services may have, by GROUP/NAME."""
         return self.path / "public-addresses.json"
+
+    @property
+    def used_addresses(self) -> Path:
+        """Which of them Services of this cluster have; written by the part that gives them out."""
+        return self.path / "used-addresses.json"
+
+    def addresses_in_use(self) -> frozenset[str]:
+        try:
+            found = json.loads(self.used_addresses.read_text())
+        except (FileNotFoundError, ValueError):
+            return frozenset()
+        network = ipaddress.IPv4Network(self.shared_network)
+        return frozenset(str(one) for one in found if ipaddress.IPv4Address(str(one)) in network)
 
     @property
     def audit_log(self) -> Path:

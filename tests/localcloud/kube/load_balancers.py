@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import ipaddress
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -18,8 +20,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from localcloud.files import write_atomically
 from localcloud.kube.addons import role_of_user
 from localcloud.kube.addresses import CLEANUP, Decision, Pools, decide
+from localcloud.kube.allowed_ranges import rules
 from localcloud.kube.api import Api, ApiError
 from localcloud.kube.layout import ClusterLayout
 
@@ -75,6 +79,7 @@ class Loop:
     def __init__(self, layout: ClusterLayout) -> None:
         self.layout = layout
         self.api = Api(layout, CLIENT)
+        self.filtered = ""
 
     def run(self) -> None:
         while True:
@@ -105,6 +110,9 @@ class Loop:
     def reconcile(self, services: list[dict[str, Any]]) -> bool:
         """Whether a Service waits for an address."""
         decisions = decide(services, pools(self.layout))
+        # before somebody is told of an address
+        self.filter(services, decisions)
+        self.note_use(decisions)
         finalizers = {service["metadata"]["uid"]: service["metadata"].get("finalizers", []) for service in services}
         for decision in decisions:
             path = f"/api/v1/namespaces/{decision.namespace}/services/{decision.name}"
@@ -123,6 +131,21 @@ class Loop:
                 self.patch(path, {"metadata": {"finalizers": [one for one in held if one != CLEANUP]}})
         return any(decision.refusal for decision in decisions)
 
+    def filter(self, services: list[dict[str, Any]], decisions: list[Decision]) -> None:
+        text = rules(services, decisions)
+        if text != self.filtered:
+            subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True)
+            self.filtered = text
+
+    def note_use(self, decisions: list[Decision]) -> None:
+        """Which public IP addresses are in use, for this host's routes and for the local Azure."""
+        network = ipaddress.IPv4Network(self.layout.shared_network)
+        used = sorted(
+            {one.address for one in decisions if one.address and ipaddress.IPv4Address(one.address) in network}
+        )
+        if used != sorted(self.layout.addresses_in_use()):
+            write_atomically(self.layout.used_addresses, json.dumps(used) + "\n", 0o644)
+
     def patch(self, path: str, change: Mapping[str, Any]) -> None:
         status, body = self.api.request("PATCH", path, change, MERGE)
         if status not in (200, 404):  # who is gone needs nothing more
@@ -134,7 +157,7 @@ def main() -> int:
     while True:
         try:
             Loop(layout).run()
-        except (OSError, http.client.HTTPException, ApiError, ValueError) as exc:
+        except (OSError, http.client.HTTPException, ApiError, ValueError, subprocess.SubprocessError) as exc:
             print(f"{type(exc).__name__}: {exc}", flush=True)
             time.sleep(1)
 

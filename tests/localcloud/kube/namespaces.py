@@ -81,7 +81,7 @@ def _environment(layout: ClusterLayout, binaries: str, parts: str) -> dict[str, 
         "LC_POD_NETWORK": POD_NETWORK,
         "LC_SERVICE_NETWORK": SERVICE_NETWORK,
         "LC_OIDC_ISSUER": layout.oidc_issuer,
-        "LC_LOAD_BALANCERS": f"{layout.public_network} {layout.internal_network}",
+        "LC_LOAD_BALANCERS": f"{layout.public_network} {layout.internal_network} {layout.shared_network}",
         # for the parts of ours that run beside the cluster's own
         "LC_PYTHON": sys.executable,
         "LC_PACKAGES": str(PACKAGES),
@@ -152,8 +152,7 @@ def start(layout: ClusterLayout, binaries: str, parts: str, owner: tuple[int, in
         _ip("link", "add", layout.interface, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
         _ip("addr", "add", f"{layout.host_address}/30", "dev", layout.interface)
         _ip("link", "set", layout.interface, "up")
-        to_node = ("via", layout.node_address, "dev", layout.interface, "src", layout.host_address)
-        _ip("route", "replace", layout.public_network, *to_node)
+        _ip("route", "replace", layout.public_network, *_to_node(layout))
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             supervisor.kill()  # --kill-child takes PID 1 along
@@ -161,6 +160,19 @@ def start(layout: ClusterLayout, binaries: str, parts: str, owner: tuple[int, in
         stop(layout)
         raise
     return pid
+
+
+def _to_node(layout: ClusterLayout) -> tuple[str, ...]:
+    return ("via", layout.node_address, "dev", layout.interface, "src", layout.host_address)
+
+
+def route_addresses(layout: ClusterLayout, wanted: frozenset[str], before: frozenset[str]) -> None:
+    """Bring this host to public IP addresses that Services of the cluster have now, and had before."""
+    for address in sorted(wanted - before):
+        _ip("route", "replace", address, *_to_node(layout))
+    for address in sorted(before - wanted):
+        # another cluster may have it by now
+        _ip("route", "del", address, *_to_node(layout), check=False)
 
 
 def reap() -> None:

@@ -44,7 +44,8 @@ def rules(own: ClusterLayout, others: Iterable[ClusterLayout], directions: set[D
     for other in others:
         name, pair = end(other), (own.path.name, other.path.name)
         if pair[::-1] in directions:
-            arriving.append(f'iifname "{name}" ct direction original ip daddr {own.public_network} accept')
+            networks = f"{{ {own.public_network}, {own.shared_network} }}"
+            arriving.append(f'iifname "{name}" ct direction original ip daddr {networks} accept')
         if pair in directions:
             arriving.append(f'iifname "{name}" ct direction reply accept')
         # no cluster knows another one's pods
@@ -75,7 +76,10 @@ def connect(running: Mapping[str, tuple[ClusterLayout, int]], directions: set[Di
         # before the interface: nothing gets through that has not been looked at
         _inside(pid, [str(nft), "-f", "-"], rules(own, others, directions))
     for pair in sorted(map(sorted, wanted)):
-        _link(*(running[name] for name in pair))
+        first, second = (running[name] for name in pair)
+        _link(first, second)
+        for (own, pid), (there, _) in ((first, second), (second, first)):
+            _route(own, pid, there)
     for name, (_, pid) in running.items():
         kept = {end(other) for key, (other, _) in running.items() if frozenset((name, key)) in wanted}
         for left in _ends(pid) - kept:
@@ -94,8 +98,13 @@ def _link(first: tuple[ClusterLayout, int], second: tuple[ClusterLayout, int]) -
         # by the other node's address, which it answers for on every interface
         way, own_address = ["dev", end(there)], ["src", own.node_address]
         _inside(pid, ["ip", "route", "replace", f"{there.node_address}/32", *way, "scope", "link", *own_address])
-        through = ["via", there.node_address, *way, "onlink", *own_address]
-        _inside(pid, ["ip", "route", "replace", there.public_network, *through])
+
+
+def _route(own: ClusterLayout, pid: int, there: ClusterLayout) -> None:
+    """To the addresses that the other one gives to load balancers, and those of everybody that it has now."""
+    through = ["via", there.node_address, "dev", end(there), "onlink", "src", own.node_address]
+    for address in (there.public_network, *sorted(there.addresses_in_use())):
+        _inside(pid, ["ip", "route", "replace", address, *through])
 
 
 def _wait_for_address(own: ClusterLayout, pid: int, seconds: float = 30) -> None:

@@ -86,8 +86,10 @@ OF_THE_HELPER = {
     "localcloud.settings",
 }
 OF_A_CLUSTER = {
+    "localcloud.files",
     "localcloud.kube.addons",
     "localcloud.kube.addresses",
+    "localcloud.kube.allowed_ranges",
     "localcloud.kube.api",
     "localcloud.kube.layout",
     "localcloud.kube.load_balancers",

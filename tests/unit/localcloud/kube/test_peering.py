@@ -28,7 +28,7 @@ def arriving(rules: str) -> list[str]:
 
 def test_what_arrives_is_looked_at_by_direction(layout: ClusterLayout, others: list[ClusterLayout]) -> None:
     to, back = ("dev", "east"), ("east", "dev")
-    request = 'iifname "to-4" ct direction original ip daddr 10.213.3.64/26 accept'
+    request = 'iifname "to-4" ct direction original ip daddr { 10.213.3.64/26, 10.213.251.0/24 } accept'
     answer, last = 'iifname "to-4" ct direction reply accept', 'iifname "to-*" drop'
     for directions, expected in (
         ({to}, [answer, last]),

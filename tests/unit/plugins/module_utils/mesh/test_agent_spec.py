@@ -15,7 +15,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.mesh.agent_spec im
     DeclaredAgent,
     Mesh,
     agent_objects,
-    undeclared_kinds,
+    undeclared_children,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.registry_readiness import Expected, same_host
 
@@ -155,7 +155,9 @@ def test_a_pod_that_goes_stays_until_the_one_that_replaces_it_has_registered() -
 def test_what_is_declared_has_its_object_and_nothing_else(options: dict[str, Any], kinds: set[str]) -> None:
     objects = made({**ENTRIES["least"], **options})
     assert set(objects) == {"ServiceAccount", "Service", "Deployment", "NetworkPolicy", *kinds}
-    assert set(undeclared_kinds(list(objects.values()))) == set(CHILDREN) - set(objects) - {"PersistentVolumeClaim"}
+    name = objects["Service"]["metadata"]["name"]
+    beside = {(kind, name) for kind in set(CHILDREN) - set(objects) - {"PersistentVolumeClaim"}}
+    assert set(undeclared_children(name, list(objects.values()))) == {*beside, ("Service", f"{name}-exposed")}
     assert ("replicas" in objects["Deployment"]["spec"]) == ("autoscaling" not in options)
 
 

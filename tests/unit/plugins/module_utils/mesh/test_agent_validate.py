@@ -28,6 +28,11 @@ def problems(agent: dict[str, Any] | None = None, **options: Any) -> list[tuple[
 
 
 AGENT: dict[str, tuple[dict[str, Any], str, str]] = {
+    "called from everywhere": (
+        {"exposed": {"host": "192.0.2.1", "source_ranges": ["0.0.0.0/0"]}},
+        "exposed.source_ranges[0]",
+        "is everybody",
+    ),
     "name": ({"name": "9dates"}, "name", "is not a valid agent name"),
     "a long name": ({"name": "d" * 53}, "name", "is not a valid agent name"),
     "version": ({"version": "new"}, "version", "is not a valid version"),

@@ -13,7 +13,8 @@ from ansible_collections.mcpops.platform.plugins.module_utils.domains import DOM
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import Reason
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.diagnosis.snapshot import Finding, Snapshot
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.k8s_diagnosis_info import classify
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh.diagnosis import Facts
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh.diagnosis import Facts, ranges_of
+from ansible_collections.mcpops.platform.plugins.module_utils.mesh.exposure import AGENT_RANGES, is_called_in
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.members import (
     Place,
     agents_in,
@@ -170,6 +171,42 @@ def test_what_the_registry_says_of_an_agent() -> None:
     [one] = found(answering(lacks), Deployment=[agent()])
     assert one.code == "CapabilityUnavailable"
     assert "needs clock" in one.summary
+
+
+ELSEWHERE = "http://203.0.113.9:8080"
+
+
+def test_each_direction_to_an_agent_of_another_cluster() -> None:
+    key = ("mesh", "mcp-mesh-registry")
+    remote = Agent(**{**vars(row("words")), "endpoint": ELSEWHERE})
+    assert found(answering(row(), remote), Deployment=[agent()]) == []
+    silent = Agent(**{**vars(remote), "status": "unhealthy", "age": 40.0})
+    [one] = found(answering(row(), silent), Deployment=[agent()])
+    assert (one.code, one.severity, one.part) == ("RemoteAgentSilent", "error", "words")
+    assert one.item["metadata"]["name"] == "mcp-mesh-registry" and ELSEWHERE in one.summary
+    facts = Facts({key: Answer((row(), remote))}, unreached={key: {ELSEWHERE: "i/o timeout"}})
+    [one] = found(facts, Deployment=[agent()])
+    assert (one.code, one.part) == ("RemoteAgentUnreachable", "words")
+    assert "i/o timeout" in one.summary
+    # one that was replaced is no news, and what an agent of this cluster announces is not elsewhere
+    replaced = Agent(**{**vars(silent), "superseded": True})
+    assert found(answering(row(), replaced), Deployment=[agent()]) == []
+    own = agent("words", MCP_MESH_HTTP_HOST="203.0.113.9")
+    assert "RemoteAgentSilent" not in codes(found(answering(row(), silent), Deployment=[agent(), own]))
+
+
+def test_a_registry_calls_agents_elsewhere_where_it_may() -> None:
+    registry = Registry("mesh")
+    exposed = service("mcp-mesh-registry-exposed", labels=OURS)
+    exposed["metadata"]["annotations"] = {AGENT_RANGES: "203.0.113.0/24"}
+    services = [service("mcp-mesh-registry"), exposed]
+    snapshot = Snapshot(of_kinds({"Service": services, "StatefulSet": [], "Deployment": []}), NOW)
+    ranges = ranges_of(snapshot, registry)
+    assert is_called_in("203.0.113.9", ranges) and is_called_in("agent.example.com", ranges)
+    assert not is_called_in("198.51.100.9", ranges) and not is_called_in("agent.example.com", "")
+    assert ranges_of(Snapshot(of_kinds({"Service": services[:1]}), NOW), registry) == ""
+    # it is another way to a registry, and none of its own
+    assert registries_in(services, ()) == [registry]
 
 
 def test_a_registry_without_its_database() -> None:

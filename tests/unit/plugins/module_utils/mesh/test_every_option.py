@@ -6,7 +6,7 @@ What has a type or choices of its own is refused by these; what is text has a ro
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -47,8 +47,42 @@ def existing(**secret: str) -> dict[str, Any]:
     return database(type="existing", existing_secret={"name": "s", **secret})
 
 
+def exposures(where: str, whole: Callable[[dict[str, Any]], dict[str, Any]]) -> list[refused.Row]:
+    """What is refused of a load balancer for other clusters, whoever has it."""
+    some = {"source_ranges": ["10.0.0.0/8"]}
+    address = {"name": "pip", "resource_group": "rg"}
+    return [
+        (whole({"source_ranges": []}), f"{where}.source_ranges", "say who may come"),
+        (whole({"source_ranges": ["10.0.0.0/8", "0.0.0.0/0"]}), f"{where}.source_ranges[1]", "is everybody"),
+        (whole({"source_ranges": ["everybody"]}), f"{where}.source_ranges[0]", ""),
+        (whole({**some, "public_ip": address}), f"{where}.public_ip", "set internal to false"),
+        (
+            whole({**some, "internal": False, "public_ip": {**address, "name": "-"}}),
+            f"{where}.public_ip.name",
+            "is not a valid name",
+        ),
+        (
+            whole({**some, "internal": False, "public_ip": {**address, "resource_group": "rg."}}),
+            f"{where}.public_ip.resource_group",
+            "is not a valid name",
+        ),
+        (whole({**some, "internal": False, "ip": "10.0.0.9"}), f"{where}.ip", "a public one is named by public_ip"),
+        (whole({**some, "ip": "::1"}), f"{where}.ip", "is not an IPv4 address"),
+    ]
+
+
 TEXTS: dict[ModuleType, list[refused.Row]] = {
     mesh_agent: [
+        *exposures("agents[0].exposed", lambda given: {"agents": [{"exposed": {"host": "192.0.2.1", **given}}]}),
+        *(
+            (
+                {"agents": [{"exposed": {"source_ranges": ["10.0.0.0/8"], "host": host}}]},
+                "agents[0].exposed.host",
+                "is not what other clusters could call",
+            )
+            for host in ("agent", "agent.mesh", "agent.mesh.svc", "1.2.3", "A.example.com")
+        ),
+        ({"remote_cidrs": ["10.0.0.0/99"]}, "remote_cidrs[0]", ""),
         ({"namespace": "-"}, "namespace", "is not a valid namespace name"),
         ({"registry_namespace": "-"}, "registry_namespace", "is not a valid namespace name"),
         ({"registry_service": "A"}, "registry_service", "is not a valid Service name"),
@@ -107,6 +141,12 @@ TEXTS: dict[ModuleType, list[refused.Row]] = {
         (blob(image="A B"), "blob.image", "is not a valid image reference"),
         (blob(ca_config_map={"name": "A!", "key": "ca.crt"}), "blob.ca_config_map.name", "is not a valid"),
         (blob(ca_config_map={"name": "ca", "key": "a/b"}), "blob.ca_config_map.key", "is not a valid key"),
+        *exposures("exposed", lambda given: {"exposed": given}),
+        (
+            {"exposed": {"source_ranges": ["10.0.0.0/8"], "agent_ranges": ["x"]}},
+            "exposed.agent_ranges[0]",
+            "",
+        ),
     ],
     mesh_registry_info: [
         ({"namespace": "-"}, "namespace", "is not a valid namespace name"),
