@@ -92,6 +92,11 @@ options:
       service_port:
         description: Port of its Service; 80 if not set.
         type: int
+      health_path:
+        description:
+          - Address at which it says how it and all behind it are, which M(mcpops.platform.agent_workload_info) and a
+            diagnosis ask; C(/health) if not set.
+        type: str
       service_annotations:
         description: Annotations of its Service.
         type: dict
@@ -124,8 +129,8 @@ options:
           secret:
             description:
               - Whether the file is kept in a Secret instead of a ConfigMap.
-              - If not set, a mapping is where the name of one of its values says that it is a secret (C(Authorization),
-                C(api_key)), and text is not.
+              - If not set, a mapping is where the name or form of one of its values says that it is a secret
+                (C(Authorization), C(api_key)), and text is not.
             type: bool
       env:
         description:
@@ -660,6 +665,7 @@ AGENT: dict[str, Any] = {
     "port": {"type": "int"},
     "metrics_port": {"type": "int"},
     "service_port": {"type": "int"},
+    "health_path": {"type": "str"},
     "service_annotations": {"type": "dict"},
     "session_affinity": {"type": "bool", "default": False},
     "files": {"type": "list", "elements": "dict", "options": FILE},

@@ -27,11 +27,10 @@ from ..waiting import Deadline, poll, wait_timeout_problems
 from . import diagnosis
 from .domain import NAME
 from .health_readiness import UNREACHABLE, Health, judge_answer, judge_health, shortened
-from .workload_spec import DEFAULT_SERVICE_PORT
+from .workload_spec import DEFAULT_HEALTH, DEFAULT_SERVICE_PORT, HEALTH_ANNOTATION
 
 SUBJECT = "agent_workload_info"
 TIMEOUT = 15.0
-DEFAULT_HEALTH = "/health"
 _LATE = "did not answer in time"
 
 
@@ -196,6 +195,8 @@ def _agents(params: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"{path}.name", wrong)
         if one.get("namespace") is not None:
             yield from namespace_problems(f"{path}.namespace", one["namespace"])
+        if one.get("health_path") is not None and (wrong := path_problem(str(one["health_path"]))):
+            yield Problem(f"{path}.health_path", wrong)
         port = one.get("service_port")
         if port is not None and not (str(port).isdigit() and 1 <= int(port) <= 65535):
             yield Problem(f"{path}.service_port", f"{port} is not a port (1 to 65535)")
@@ -234,11 +235,15 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
 )
 
 
+def _health_path(service: Mapping[str, Any]) -> str:
+    return str((service["metadata"].get("annotations") or {}).get(HEALTH_ANNOTATION) or DEFAULT_HEALTH)
+
+
 def observe(task: Task, kube: Kube, snapshot: Snapshot) -> Snapshot:
     """The snapshot with what agents say of their health, where that is asked for (`probe`)."""
     services = diagnosis.services_of(snapshot) if task.params.get("probe") else []
     asked = [
-        Asked(str(one["metadata"]["name"]), str(one["metadata"]["namespace"]), port, DEFAULT_HEALTH)
+        Asked(str(one["metadata"]["name"]), str(one["metadata"]["namespace"]), port, _health_path(one))
         for one in services
         for port in diagnosis.ports_of(one)
     ]

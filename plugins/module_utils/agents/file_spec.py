@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..secrets import is_secret
+from ..secrets import is_secret, redact
 from .toml_text import leaves_of, toml_text
 
 TEMPORARY = "/tmp"
@@ -26,11 +26,12 @@ def key_of_file(path: str) -> str:
 
 
 def is_hidden(entry: Mapping[str, Any]) -> bool:
-    """Whether a file belongs into a Secret: it says so itself, or a name among its values does."""
+    """Whether a file belongs into a Secret: it says so itself, or a name or the form of one of its values does."""
     if entry.get("secret") is not None:
         return bool(entry["secret"])
     values = next((entry[form] for form in ("toml", "json") if entry.get(form) is not None), {})
-    return any(is_secret(path, value) for path, value in leaves_of(values))
+    text = text_of_file(entry) if values else ""
+    return any(is_secret(path, value) for path, value in leaves_of(values)) or redact(text) != text
 
 
 def text_of_file(entry: Mapping[str, Any]) -> str:

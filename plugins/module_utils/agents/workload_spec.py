@@ -32,6 +32,9 @@ OWNER_LABEL = "mcpops.io/agent-workload"
 """On every object of an agent, with its name: what tells ours from others."""
 SET_LABEL = "mcpops.io/agent-workloads"
 """The set of agents that are declared together."""
+HEALTH_ANNOTATION = "mcpops.io/health-path"
+"""On the Service, where it is not the usual one."""
+DEFAULT_HEALTH = "/health"
 NAME_LABEL, COMPONENT_LABEL = "app.kubernetes.io/name", "app.kubernetes.io/component"
 AGENT = "agent"
 DEFAULT_PORT, DEFAULT_SERVICE_PORT = 8000, 80
@@ -218,8 +221,11 @@ def _service(agent: DeclaredWorkload) -> Object:
     if agent.options.get("session_affinity"):
         spec["sessionAffinity"] = "ClientIP"
     made = _object("Service", agent, spec=spec)
-    if agent.options.get("service_annotations"):
-        made["metadata"]["annotations"] = texts_of_mapping(agent.options["service_annotations"])
+    annotations = texts_of_mapping(agent.options.get("service_annotations") or {})
+    if agent.options.get("health_path"):
+        annotations[HEALTH_ANNOTATION] = agent.options["health_path"]
+    if annotations:
+        made["metadata"]["annotations"] = annotations
     return made
 
 

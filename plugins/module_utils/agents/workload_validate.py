@@ -30,7 +30,15 @@ from ..kube.workload_rules import (
     user_problems,
     wrong_variable,
 )
-from ..names import SERVICE, SUBDOMAIN, namespace_problems, path_problem, wrong_name, wrong_secret_key
+from ..names import (
+    SERVICE,
+    SUBDOMAIN,
+    namespace_problems,
+    path_problem,
+    wrong_label_value,
+    wrong_name,
+    wrong_secret_key,
+)
 from ..text import kind_of, text_of_scalar
 from .file_spec import CA_DIRECTORY, TEMPORARY, key_of_file
 from .toml_text import toml_problems
@@ -105,6 +113,9 @@ def workload_warnings(agent: DeclaredWorkload) -> Iterator[str]:
 def _image(where: str, options: Mapping[str, Any]) -> Found:
     if not options.get("image"):
         yield Problem(f"{where}.image", "is needed")
+    version = options.get("version")
+    if version is not None and (wrong := wrong_label_value(str(version))):
+        yield Problem(f"{where}.version", wrong)
     yield from image_problems(where, options)
 
 
@@ -151,6 +162,8 @@ def _ports(where: str, options: Mapping[str, Any]) -> Found:
         yield Problem(f"{where}.service_port", f"{service} is not a port (1 to 65535)")
     if metrics is not None and metrics in (port or 8000, service or 80):
         yield Problem(f"{where}.metrics_port", f"{metrics} is that of requests: leave it out where both are one")
+    if options.get("health_path") is not None and (wrong := path_problem(options["health_path"])):
+        yield Problem(f"{where}.health_path", wrong)
     for name in ("startup_probe", "liveness_probe", "readiness_probe"):
         probe = options.get(name) or {}
         if probe.get("path") is not None and (wrong := path_problem(probe["path"])):

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import datetime
 import random
-import sys
 from typing import Any
 
 import pytest
+import tomllib
 
 from ansible_collections.mcpops.platform.plugins.module_utils.agents.toml_text import toml_problems, toml_text
 
@@ -38,10 +38,7 @@ def shuffled(value: Any, seed: int) -> Any:
     return [shuffled(one, seed) for one in value] if isinstance(value, list) else value
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib")
 def test_what_is_written_is_read_again() -> None:
-    import tomllib
-
     assert tomllib.loads(toml_text(VALUES)) == VALUES
     assert tomllib.loads(toml_text({"inf": float("inf"), "low": float("-inf")})) == {
         "inf": float("inf"),
