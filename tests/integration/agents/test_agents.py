@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An agent of the Microsoft Agent Framework on a cluster that enforces policies: made, asked, broken, repaired, removed.
+"""An agent of the Microsoft Agent Framework where policies are enforced: made, asked, broken, repaired, removed.
 
 Its model is played and knows nothing; what it answers was told by tools of real MCP servers of KMCP, of both eras."""
 

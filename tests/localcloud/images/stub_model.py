@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stands for a model with OpenAI's API: asks for the tool that a question names, and answers with what the tool says.
 
-`Call echo with {"text": "hello"}` makes it ask for the tool whose name is, or ends with, echo. Once a tool has answered,
-that answer is the answer. It knows nothing itself, so what is in an answer came from a tool. Nobody may ask without the
-key in MODEL_KEY, if there is one.
+`Call echo with {"text": "hello"}` makes it ask for the tool whose name is, or ends with, echo. Once a tool has
+answered, that answer is the answer. It knows nothing itself, so what is in an answer came from a tool. Nobody may ask
+without the key in MODEL_KEY, if there is one.
 """
 
 from __future__ import annotations
