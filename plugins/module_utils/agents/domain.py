@@ -54,7 +54,7 @@ REASONS: Mapping[str, ReasonCode] = {
 
 def _rows(host: HostVars) -> list[Row]:
     answers = {(one["namespace"], one["agent"]): one for one in _verified(host, "answers")}
-    rows = []
+    rows: list[Row] = []
     for one in _verified(host, "agents"):
         place, name = str(one["namespace"]), str(one["name"])
         rows.append((name, place, _components(one), *_answer(answers.get((place, name)))))

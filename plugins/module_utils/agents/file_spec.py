@@ -29,7 +29,7 @@ def is_hidden(entry: Mapping[str, Any]) -> bool:
     """Whether a file belongs into a Secret: it says so itself, or a name or the form of one of its values does."""
     if entry.get("secret") is not None:
         return bool(entry["secret"])
-    values = next((entry[form] for form in ("toml", "json") if entry.get(form) is not None), {})
+    values: Any = next((entry[form] for form in ("toml", "json") if entry.get(form) is not None), {})
     text = text_of_file(entry) if values else ""
     return any(is_secret(path, value) for path, value in leaves_of(values)) or redact(text) != text
 

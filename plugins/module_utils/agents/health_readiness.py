@@ -16,12 +16,7 @@ from ..http_terms import Response
 from ..masking import one_line
 from ..secrets import redact
 
-UNREACHABLE, UNHEALTHY, NO_HEALTH, WRONG_ANSWER = (
-    "AgentUnreachable",
-    "AgentComponentUnhealthy",
-    "AgentWithoutHealth",
-    "AgentAnswerWrong",
-)
+UNREACHABLE, UNHEALTHY = "AgentUnreachable", "AgentComponentUnhealthy"
 _FINE = frozenset({"ok", "healthy", "up", "pass", "passing", "ready", "available", "connected", "true"})
 # what somebody has chosen to do without is not ill
 _LEFT_OUT = frozenset({"disabled", "skipped", "not_configured", "none"})
@@ -49,7 +44,7 @@ def judge_health(subject: str, path: str, response: Response) -> Health:
     if not isinstance(answer, Mapping) or ("components" not in answer and "status" not in answer):
         said = f"{path} answers HTTP {response.status} and says nothing of its components"
         advice = "Name another address (health_path), or let the agent answer {status, components: {NAME: {status}}}."
-        return Health(reasons=(Reason(subject, NO_HEALTH, said, advice),))
+        return Health(reasons=(Reason(subject, "AgentWithoutHealth", said, advice),))
     found = Health({name: state for name, state, _message in rows})
     reasons = [
         Reason(subject, UNHEALTHY, f"{name} is {state}{f': {message}' if message else ''}", _advice(name))
@@ -89,12 +84,12 @@ def judge_answer(subject: str, call: Mapping[str, Any], response: Response) -> R
     wanted = call.get("expect_status") or 200
     if response.status != wanted:
         said = f"{call['path']} answers HTTP {response.status}, expected was {wanted}: {shortened(text)}"
-        return Reason(subject, WRONG_ANSWER, said, "Read the agent's log; /health says which component is ill.")
+        return Reason(subject, "AgentAnswerWrong", said, "Read the agent's log; /health says which component is ill.")
     pattern = call.get("expect_regex")
     if pattern and not re.search(pattern, text):
         said = f"the answer of {call['path']} does not match {pattern}: {shortened(text)}"
         return Reason(
-            subject, WRONG_ANSWER, said, "Read the agent's log: it may not have reached the tool or the model."
+            subject, "AgentAnswerWrong", said, "Read the agent's log: it may not have reached the tool or the model."
         )
     return None
 
@@ -107,7 +102,7 @@ def shortened(text: str) -> str:
 
 def _components(value: Any) -> Iterator[tuple[str, str, str]]:
     """(name, state, message) of each."""
-    rows = value.items() if isinstance(value, Mapping) else ()
+    rows: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, Mapping) else []
     if isinstance(value, list):
         rows = [(one.get("name", ""), one) for one in value if isinstance(one, Mapping)]
     for name, one in sorted(rows, key=lambda row: str(row[0])):
