@@ -51,7 +51,7 @@ LONG := MCPOPS_DEADLINE_MINUTES=$${MCPOPS_DEADLINE_MINUTES:-180} $(GATE) --down
 test-long: venv ## all of the next line, one total (about two hours)
 	@$(LONG) long
 
-test-long-%: venv ## one lane: kubernetes, azure, kmcp, charts (of others), running (ways of), foreign, mesh, gateway, pure, matrix (other cores)
+test-long-%: venv ## one lane: kubernetes, azure, kmcp, charts (of others), running (ways of), foreign, mesh, gateway, agents, pure, matrix (other cores)
 	@$(LONG) long-$*
 
 .PHONY: test-foreign

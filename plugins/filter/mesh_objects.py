@@ -44,45 +44,29 @@ _value:
   elements: dict
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
-
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.mesh.agent_spec import DeclaredAgent, Mesh, agent_objects
 from ..module_utils.mesh.backup_spec import backup_objects
 from ..module_utils.mesh.registry_spec import PORT, DeclaredRegistry, registry_objects
 from ..modules import mesh_agent, mesh_registry
+from ..plugin_utils.stated_options import stated_options
 
 
 def mesh_objects(
     registry: dict[str, Any], agents: list[dict[str, Any]] | None = None, namespace: str = ""
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    options = _options(mesh_registry.ARGUMENT_SPEC, registry) if registry.get("namespace") else None
+    options = stated_options(mesh_registry.ARGUMENT_SPEC, registry) if registry.get("namespace") else None
     if options is not None:
         declared = DeclaredRegistry(options)
         found += [*registry_objects(declared), *backup_objects(declared)]
-    task = _options(mesh_agent.ARGUMENT_SPEC, {"namespace": namespace, "agents": agents or []})
+    task = stated_options(mesh_agent.ARGUMENT_SPEC, {"namespace": namespace, "agents": agents or []})
     mesh = Mesh(namespace, "", namespace, PORT)
     for agent in (task or {}).get("agents") or []:
         found += agent_objects(DeclaredAgent(agent), mesh)
     return [item for item in found if item["kind"] != "Secret"]
-
-
-def _options(spec: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """With their defaults, as the module has them; None where it would not take them."""
-    stated = {name: _plain(value) for name, value in given.items() if value not in (None, "")}
-    validated = ArgumentSpecValidator(dict(spec)).validate(stated)
-    options: Mapping[str, Any] = validated.validated_parameters
-    return None if validated.error_messages else options
-
-
-def _plain(value: Any) -> Any:
-    """What templates are rendered in when they are read: a copy of it would copy the template engine as well."""
-    if isinstance(value, Mapping):
-        return {key: _plain(below) for key, below in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 class FilterModule:

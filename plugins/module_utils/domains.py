@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
+from .agents import domain as agents
 from .arm import domain as arm
 from .domain import (
     CLUSTERS,
@@ -56,7 +57,7 @@ DECLARES = ("extras_releases", "extras_objects", "extras_templates", "extras_src
 OWN = Domain(name="extras", roles=(Role(f"{COLLECTION}.extras", unless_empty=DECLARES),))
 """What a site has beside the platform."""
 
-DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN, mesh.DOMAIN, gateway.DOMAIN, OWN)
+DOMAINS: tuple[Domain, ...] = (arm.DOMAIN, CLUSTER, kmcp.DOMAIN, mesh.DOMAIN, agents.DOMAIN, gateway.DOMAIN, OWN)
 """In the order in which their roles run."""
 
 VERIFY = Role(f"{COLLECTION}.site_verify", stage="verify")

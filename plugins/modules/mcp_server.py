@@ -650,16 +650,8 @@ from typing import Any
 from ..module_utils.kmcp import mcp_server
 from ..module_utils.kube import pinned_images
 from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.kube.policy_peers import EDGE
 from ..module_utils.module import run_module
-
-CALLER: dict[str, Any] = {
-    "namespace": {"type": "str"},
-    "namespace_labels": {"type": "dict"},
-    "pod_labels": {"type": "dict"},
-    "cidr": {"type": "str"},
-    "except": {"type": "list", "elements": "str"},
-    "ports": {"type": "list", "elements": "int"},
-}
 
 SERVER: dict[str, Any] = {
     "name": {"type": "str"},
@@ -701,7 +693,7 @@ SERVER: dict[str, Any] = {
     "adapter_image": {"type": "str"},
     "timeout": {"type": "str"},
     "spec": {"type": "dict"},
-    "callers": {"type": "list", "elements": "dict", "options": CALLER},
+    "callers": {"type": "list", "elements": "dict", "options": EDGE},
     "allow_api_server": {"type": "bool"},
     "roll_on_config_change": {"type": "bool"},
 }

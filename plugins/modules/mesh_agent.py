@@ -458,6 +458,7 @@ from typing import Any
 
 from ..module_utils.kube import pinned_images
 from ..module_utils.kube.kubeconfig import kubernetes_argument_spec
+from ..module_utils.kube.workload_parts import SCALING
 from ..module_utils.mesh import mesh_agent
 from ..module_utils.mesh.exposure import OPTIONS as EXPOSURE
 from ..module_utils.module import run_module
@@ -483,16 +484,7 @@ AGENT: dict[str, Any] = {
     "capabilities": {"type": "list", "elements": "dict", "options": CAPABILITY},
     "dependencies": {"type": "list", "elements": "dict", "options": DEPENDENCY},
     "replicas": {"type": "int"},
-    "autoscaling": {
-        "type": "dict",
-        "options": {
-            "min_replicas": {"type": "int", "default": 1},
-            "max_replicas": {"type": "int", "required": True},
-            "cpu_percent": {"type": "int"},
-            "memory_percent": {"type": "int"},
-            "stabilization_window": {"type": "int"},
-        },
-    },
+    "autoscaling": {"type": "dict", "options": SCALING},
     "env": {"type": "dict"},
     "secret_env": {"type": "dict", "no_log": False},
     "secret_refs": {"type": "list", "elements": "str", "no_log": False},

@@ -140,6 +140,8 @@ LANES = (
         needs="gateway-images",
         scenarios=("gateway",),
     ),
+    # Agents from images that keep a contract: one of the Microsoft Agent Framework, with tools of a real MCP server.
+    Lane("agents", ("agents",), paths={}, needs="agents-images", scenarios=("agent_workload",)),
 )
 LANES_AT_ONCE = 3
 
@@ -313,6 +315,13 @@ STAGES: tuple[Stage, ...] = (
         "gateway-images",
         "Envoy Gateway, Envoy and cert-manager",
         *tool("localcloud", "build", "--images", "gateway"),
+        turn=5,
+        needs=("build",),
+    ),
+    _support(
+        "agents-images",
+        "an agent of the Microsoft Agent Framework, and what stands for its model",
+        *tool("localcloud", "build", "--images", "agents"),
         turn=5,
         needs=("build",),
     ),

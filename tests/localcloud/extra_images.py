@@ -13,7 +13,7 @@ from pathlib import Path
 from localcloud.assemble import building
 from localcloud.binaries import GoProgram, built
 from localcloud.files import Progress
-from localcloud.images import gateway, mesh, metrics, postgres, python_base
+from localcloud.images import agents, gateway, mesh, metrics, postgres, python_base
 from localcloud.images.catalog import ensure_image
 from localcloud.images.recipe import Recipe
 from localcloud.registry.charts import Chart, ensure_charts
@@ -35,6 +35,7 @@ def _mesh(settings: Settings, progress: Progress) -> list[Recipe]:
 
 
 IMAGE_SETS: Mapping[str, Callable[[Settings, Progress], list[Recipe]]] = {
+    "agents": agents.recipes,
     "gateway": gateway.recipes,
     "mesh": _mesh,
     "mesh-registry": _mesh_registry,

@@ -9,7 +9,7 @@ told by their name alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -18,6 +18,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.errors import Inva
 from support.local_azure import FakeTask
 
 Row = tuple[Mapping[str, Any], str, str]
+OF_ANOTHER_TYPE: dict[str, Any] = {"int": "many", "bool": "perhaps", "dict": "text", "list": {"a": 1}}
 
 
 def problems(spec: Mapping[str, Any], operation: Callable[..., Any], params: Mapping[str, Any]) -> list[Problem]:
@@ -65,3 +66,22 @@ def is_reported(found: Iterable[Problem], path: str, words: str) -> bool:
         words in problem.message and (problem.path == path or (not problem.path and name in problem.message))
         for problem in found
     )
+
+
+def rows_by_type(spec: Mapping[str, Any], path: str = "") -> Iterator[Row]:
+    """Of another type, or none of the choices."""
+    for name, rule in spec.items():
+        here = f"{path}{name}"
+        if rule.get("choices") or rule.get("type") in OF_ANOTHER_TYPE:
+            yield _placed(here, "none of these" if rule.get("choices") else OF_ANOTHER_TYPE[rule["type"]]), here, ""
+        if rule.get("options"):
+            yield from rows_by_type(rule["options"], f"{here}[0]." if rule["type"] == "list" else f"{here}.")
+
+
+def _placed(path: str, value: Any) -> dict[str, Any]:
+    """A value at a place, in mappings and lists that hold nothing else."""
+    for part in reversed(path.split(".")):
+        name, is_entry, _rest = part.partition("[")
+        value = {name: [value] if is_entry else value}
+    found: dict[str, Any] = value
+    return found

@@ -9,7 +9,6 @@ And the removal of those that are no longer declared.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,11 +17,9 @@ from ..kube.apply.requests import Target
 from ..kube.client import Kube
 from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, ObjectRef
-from ..kube.policy_peers import API_SERVER, NAMESPACE_NAME
-from ..names import wrong_label_name, wrong_label_value, wrong_name
+from ..kube.policy_peers import API_SERVER, edge_problems, peer_of
 from ..plan import Refusal
 from ..task import Task
-from ..text import texts_of_mapping
 from .readiness import Converged
 from .server_spec import Declared, Key
 
@@ -32,7 +29,6 @@ POLICIES = ResourceType("networking.k8s.io/v1", "NetworkPolicy", "networkpolicie
 POLICY_LABEL = "mcpops.io/callers-of"
 """On the policy, with the name of its server: what tells our policies from others of that name."""
 SUFFIX = "-callers"
-_SELECTING = ("namespace", "namespace_labels", "pod_labels")
 
 
 def policy_target(key: Key) -> Target:
@@ -51,7 +47,7 @@ def network_policy(server: Declared) -> dict[str, Any] | None:
     port = server.deployment.get("port")
     rules = [
         {
-            "from": [_peer(caller)],
+            "from": [peer_of(caller)],
             "ports": [{"port": number, "protocol": "TCP"} for number in caller.get("ports") or [port]],
         }
         for caller in callers
@@ -76,80 +72,14 @@ def is_our_policy(live: Mapping[str, Any], server: str) -> bool:
     return ((live.get("metadata") or {}).get("labels") or {}).get(POLICY_LABEL) == server
 
 
+def callers_problems(path: str, callers: Sequence[Mapping[str, Any]] | None) -> Found:
+    return ((problem.path, problem.message) for problem in edge_problems(path, callers))
+
+
 def server_caller_problems(server: Declared) -> Found:
     """What is wrong with the server's own callers; those of the task are judged once."""
     if "callers" not in server.inherited:
         yield from callers_problems("callers", server.options.get("callers"))
-
-
-def callers_problems(path: str, callers: Sequence[Mapping[str, Any]] | None) -> Found:
-    for index, caller in enumerate(callers or []):
-        for below, message in _problems(caller):
-            yield f"{path}[{index}]{below}", message
-
-
-def _peer(caller: Mapping[str, Any]) -> dict[str, Any]:
-    if caller.get("cidr"):
-        excepted = list(caller.get("except") or [])
-        return {"ipBlock": {"cidr": caller["cidr"], **({"except": excepted} if excepted else {})}}
-    found: dict[str, Any] = {}
-    labels = dict(texts_of_mapping(caller.get("namespace_labels") or {}))
-    if caller.get("namespace"):
-        labels[NAMESPACE_NAME] = caller["namespace"]
-    if labels or caller.get("namespace_labels") is not None:
-        found["namespaceSelector"] = {"matchLabels": labels} if labels else {}
-    if caller.get("pod_labels") is not None:
-        pods = texts_of_mapping(caller["pod_labels"])
-        found["podSelector"] = {"matchLabels": pods} if pods else {}
-    return found
-
-
-def _problems(caller: Mapping[str, Any]) -> Found:
-    selecting = [option for option in _SELECTING if caller.get(option) is not None]
-    cidr = caller.get("cidr")
-    if not selecting and not cidr:
-        yield "", f"selects no peer: give {', '.join(_SELECTING)} or cidr"
-    if cidr and selecting:
-        yield ".cidr", f"excludes {', '.join(selecting)}: one entry is about addresses, or about pods"
-    if caller.get("except") and not cidr:
-        yield ".except", "takes addresses out of cidr, which is missing"
-    namespace = caller.get("namespace")
-    if namespace is not None and (wrong := wrong_name(namespace, "namespace name")):
-        yield ".namespace", wrong
-    for option in ("namespace_labels", "pod_labels"):
-        for name, value in texts_of_mapping(caller.get(option) or {}).items():
-            wrong = wrong_label_name(name) or (
-                wrong_label_value(value) if isinstance(value, str) else "is not text: give the value of a label"
-            )
-            if wrong:
-                yield f".{option}.{name}", wrong
-    for index, port in enumerate(caller.get("ports") or []):
-        if not 1 <= port <= 65535:
-            yield f".ports[{index}]", f"{port} is not a port (1 to 65535)"
-    yield from _addresses(cidr, caller.get("except") or [])
-
-
-def _addresses(cidr: str | None, excepted: list[str]) -> Found:
-    whole = _network(cidr) if cidr else None
-    if cidr and whole is None:
-        yield ".cidr", f"{cidr!r} is not a range of addresses such as 10.0.0.0/16; a single one ends with /32 or /128"
-    for index, text in enumerate(excepted):
-        part = _network(text)
-        if part is None:
-            yield f".except[{index}]", f"{text!r} is not a range of addresses such as 10.0.1.0/24"
-        elif whole is not None and not _is_inside(part, whole):
-            yield f".except[{index}]", f"{text} is not inside of {cidr}"
-
-
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    try:
-        return ipaddress.ip_network(text) if "/" in text else None
-    except ValueError:
-        return None
-
-
-def _is_inside(part: Any, whole: Any) -> bool:
-    return bool(part.version == whole.version and part != whole and part.subnet_of(whole))
 
 
 def policy_collisions(server: Declared, live: Mapping[ObjectRef, Object]) -> list[Refusal]:

@@ -14,7 +14,17 @@ from ..errors import Problem
 from ..kube.apply.owned_objects import CLAIM, named_object
 from ..kube.manifests import Object
 from ..kube.policy_peers import NAMESPACE_NAME, api_server_peers, range_problems, way_to_names
-from ..text import text_of_scalar, texts_of_mapping
+from ..kube.workload_parts import (
+    CONTAINER_SECURITY,
+    autoscaler_spec,
+    environment,
+    least_replicas,
+    most_replicas,
+    placement,
+    pod_security,
+    program,
+)
+from ..text import texts_of_mapping
 from .agent_code import Code
 from .exposure import EXPOSED, exposed_name, load_balancer, peers
 from .registry_readiness import Expected
@@ -90,17 +100,12 @@ class DeclaredAgent:
     @property
     def replicas(self) -> int:
         """How many pods there are at least."""
-        scaling = self.options.get("autoscaling")
-        if scaling:
-            return int(scaling["min_replicas"])
-        replicas = self.options.get("replicas")
-        return 1 if replicas is None else int(replicas)
+        return least_replicas(self.options)
 
     @property
     def most_replicas(self) -> int:
         """How many pods there may be."""
-        scaling = self.options.get("autoscaling")
-        return int(scaling["max_replicas"]) if scaling else self.replicas
+        return most_replicas(self.options)
 
     @property
     def exposed(self) -> Mapping[str, Any] | None:
@@ -223,39 +228,17 @@ def _deployment(agent: DeclaredAgent, mesh: Mesh) -> Object:
 
 def _pod(agent: DeclaredAgent, mesh: Mesh) -> dict[str, Any]:
     options = agent.options
-    user = options.get("run_as_user")
-    security: dict[str, Any] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    if user is not None:
-        security.update(runAsUser=user, runAsGroup=user, fsGroup=user)
-    elif options.get("persistence"):
-        security["fsGroup"] = 999
-    pod: dict[str, Any] = {
+    group = 999 if options.get("persistence") else None
+    return {
         "serviceAccountName": agent.name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
-        "securityContext": security,
+        "securityContext": pod_security(options.get("run_as_user"), group),
         "containers": [_container(agent, mesh)],
         "volumes": _volumes(agent),
+        **placement(options, selector(agent)),
     }
-    passed = {"node_selector": "nodeSelector", "tolerations": "tolerations", "affinity": "affinity"}
-    for option, name in passed.items():
-        if options.get(option):
-            value = options[option]
-            pod[name] = texts_of_mapping(value) if option == "node_selector" else value
-    if options.get("image_pull_secrets"):
-        pod["imagePullSecrets"] = [{"name": name} for name in options["image_pull_secrets"]]
-    if agent.most_replicas > 1 and not options.get("affinity"):
-        pod["topologySpreadConstraints"] = [
-            {
-                "maxSkew": 1,
-                "topologyKey": key,
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": selector(agent)},
-            }
-            for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
-        ]
-    return pod
 
 
 def _container(agent: DeclaredAgent, mesh: Mesh) -> dict[str, Any]:
@@ -270,11 +253,7 @@ def _container(agent: DeclaredAgent, mesh: Mesh) -> dict[str, Any]:
         "ports": [{"name": "http", "containerPort": agent.port, "protocol": "TCP"}],
         "env": _environment(agent, mesh),
         "resources": options.get("resources") or RESOURCES,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": CONTAINER_SECURITY,
         "startupProbe": _probe("/startupz", periodSeconds=2, failureThreshold=60),
         "livenessProbe": _probe("/livez", periodSeconds=10, failureThreshold=3),
         "readinessProbe": _probe("/ready", periodSeconds=5, failureThreshold=2),
@@ -282,35 +261,18 @@ def _container(agent: DeclaredAgent, mesh: Mesh) -> dict[str, Any]:
     }
     if not _is_alone(options):
         container["lifecycle"] = {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}}
-    if options.get("image_pull_policy"):
-        container["imagePullPolicy"] = options["image_pull_policy"]
-    if options.get("command"):
-        container["command"] = [text_of_scalar(one) for one in options["command"]]
-    if arguments is not None:
-        container["args"] = [text_of_scalar(one) for one in arguments]
-    references = [
-        *({"configMapRef": {"name": name}} for name in options.get("config_map_refs") or ()),
-        *({"secretRef": {"name": name}} for name in options.get("secret_refs") or ()),
-    ]
-    if references:
-        container["envFrom"] = references
+    container.update(program(options, arguments))
     return container
 
 
 def _environment(agent: DeclaredAgent, mesh: Mesh) -> list[dict[str, Any]]:
-    """By name; what the declaration says itself wins over what Secrets and ConfigMaps hold."""
     own = {
         "MCP_MESH_AGENT_NAME": agent.name,
         "MCP_MESH_HTTP_HOST": agent.host(mesh.namespace),
         "MCP_MESH_HTTP_PORT": str(agent.port),
         "MCP_MESH_REGISTRY_URL": mesh.registry_url,
     }
-    given = {name: "" if value is None else value for name, value in (agent.options.get("env") or {}).items()}
-    plain = {**texts_of_mapping(given), **own}
-    found: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in plain.items()]
-    for name, place in (agent.options.get("secret_env") or {}).items():
-        found.append({"name": name, "valueFrom": {"secretKeyRef": {"name": place["name"], "key": place["key"]}}})
-    return sorted(found, key=lambda one: str(one["name"]))
+    return environment(agent.options.get("env"), agent.options.get("secret_env"), own)
 
 
 def _probe(path: str, **timing: int) -> dict[str, Any]:
@@ -358,23 +320,7 @@ def _claim(agent: DeclaredAgent, mesh: Mesh) -> Object:
 
 
 def _autoscaler(agent: DeclaredAgent, mesh: Mesh) -> Object:
-    scaling = agent.options["autoscaling"]
-    metrics = [
-        {
-            "type": "Resource",
-            "resource": {"name": name, "target": {"type": "Utilization", "averageUtilization": percent}},
-        }
-        for name, percent in (("cpu", scaling.get("cpu_percent")), ("memory", scaling.get("memory_percent")))
-        if percent is not None
-    ]
-    spec: dict[str, Any] = {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": agent.name},
-        "minReplicas": scaling["min_replicas"],
-        "maxReplicas": scaling["max_replicas"],
-        "metrics": metrics,
-    }
-    if scaling.get("stabilization_window") is not None:
-        spec["behavior"] = {"scaleDown": {"stabilizationWindowSeconds": scaling["stabilization_window"]}}
+    spec = autoscaler_spec(agent.name, agent.options["autoscaling"])
     return _object("HorizontalPodAutoscaler", agent, mesh, spec=spec)
 
 

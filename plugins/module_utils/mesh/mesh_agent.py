@@ -18,10 +18,11 @@ from ..kube.apply.options import BundleOptions, BundleOutcome
 from ..kube.apply.owned_objects import CLAIM, TYPES, delete_owned, is_owned, refuse_others, target_named
 from ..kube.apply.requests import Target, read_live, target_of
 from ..kube.client import Kube
-from ..kube.fields import field_step, item_step, owned_fields, part_of
+from ..kube.fields import field_step, item_step
 from ..kube.kubeconfig import CONNECTION
 from ..kube.manifests import Object, ObjectRef
 from ..kube.policy_peers import range_problems
+from ..kube.workload_parts import keep_replicas
 from ..masking import declared_values, protect
 from ..names import SERVICE, namespace_problems, wrong_label_value, wrong_name
 from ..plan import Plan, Refusal
@@ -171,7 +172,7 @@ def _present(kube: Kube, task: Task, declared: Declared) -> Result:
     refuse_others(SUBJECT, OWNER_LABEL, {target.ref: owner for target, owner in zip(own, owners, strict=True)}, live)
     scaled = {agent.name: agent for agent in declared.agents if agent.options.get("autoscaling")}
     every = [
-        keep_replicas(item, live.get(target.ref), scaled[target.ref.name])
+        keep_replicas(item, live.get(target.ref), scaled[target.ref.name].options)
         if target.ref.kind == "Deployment" and target.ref.name in scaled
         else item
         for item, target in zip(every, own, strict=True)
@@ -199,21 +200,6 @@ def _present(kube: Kube, task: Task, declared: Declared) -> Result:
         expected += [Expected(name, replicas=0) for name in leaving]
         verdict = _wait_for_registry(kube, task, declared.registry, expected, deadline, outcome)
     return _result(declared, outcome, verdict)
-
-
-def keep_replicas(item: Object, live: Object | None, agent: DeclaredAgent) -> Object:
-    """The Deployment of an agent that is scaled by its load: as many pods as it has, until somebody else says a number.
-
-    A number that was declared before and is left out would be 1 until the autoscaler has looked; with 0 it never looks.
-    """
-    if live is None:
-        replicas = agent.replicas
-    else:
-        owned = owned_fields(live)
-        if owned is None or part_of(owned[1], "spec", "replicas") is None:
-            return item
-        replicas = min(max(int(live["spec"]["replicas"]), agent.replicas), agent.most_replicas)
-    return {**item, "spec": {**item["spec"], "replicas": replicas}}
 
 
 def _wait_for_registry(

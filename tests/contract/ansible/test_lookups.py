@@ -16,20 +16,21 @@ OF_CLUSTERS = [
     f"mcpops.platform.{name}"
     for name in (
         *("site_preflight", "aks_cluster", "cluster_setup", "kmcp", "mcp_servers"),
-        *("mcp_mesh", "mcp_mesh_agents", "gateway", "extras", "site_verify"),
+        *("mcp_mesh", "mcp_mesh_agents", "agent_workload", "gateway", "extras", "site_verify"),
     )
 ]
 SERVERS, AKS, EXTRAS = "mcpops.platform.mcp_servers", "mcpops.platform.aks_cluster", "mcpops.platform.extras"
 MESH = ["mcpops.platform.mcp_mesh", "mcpops.platform.mcp_mesh_agents"]
+AGENTS = "mcpops.platform.agent_workload"
 GATEWAY = "mcpops.platform.gateway"
 IN_CLUSTER = ["mcpops.platform.cluster_setup", "mcpops.platform.kmcp", SERVERS]
 ROLES: dict[str, list[str]] = {
     "'clusters'": OF_CLUSTERS,
     "['clusters', 'platforms', 'eastus2']": [PLATFORM, *OF_CLUSTERS],
     "'eastus2'": [],
-    "'clusters', tasks='verify'": [SERVERS, *MESH, GATEWAY, EXTRAS],
+    "'clusters', tasks='verify'": [SERVERS, *MESH, AGENTS, GATEWAY, EXTRAS],
     "'clusters', tasks='verify', busy=true": [SERVERS],
-    "'clusters', tasks='teardown'": [AKS, *IN_CLUSTER, *MESH, GATEWAY, EXTRAS],
+    "'clusters', tasks='teardown'": [AKS, *IN_CLUSTER, *MESH, AGENTS, GATEWAY, EXTRAS],
     "'clusters', tasks='teardown', busy=true": [AKS, *IN_CLUSTER],
     "'platforms', tasks='teardown'": [PLATFORM],
     "'clusters', stage='mcp'": [SERVERS],
@@ -67,6 +68,8 @@ def test_roles(asked: Run, terms: str, roles: list[str]) -> None:
         ("extras", {"extras_templates": ["a.j2"]}, [EXTRAS]),
         ("mesh", {"mcpops_mesh_namespace": "agents"}, MESH[:1]),
         ("gateway", {"gateway_listeners": [{"hostname": "a.test"}]}, [GATEWAY]),
+        ("agents", {"mcpops_agents": [{"name": "a"}]}, [AGENTS]),
+        ("agents", {"mcpops_agents": [], "agent_workload_namespace": "a"}, []),
         ("gateway", {"gateway_listeners": [], "gateway_routes": [{"name": "a"}]}, []),
         ("mesh", {"mcp_mesh_agents_agents": [{"name": "a"}]}, MESH[1:]),
         ("mesh", {"mcpops_mesh_agents": [], "mcp_mesh_replicas": 2}, []),

@@ -29,6 +29,10 @@ ROLES = {
         "gateway_controller_install": False,
         "gateway_wait_timeout": 1,
     },
+    "agent_workload": {
+        "mcpops_agents": [{"name": "helper", "image": "example.org/helper:1.0.0"}],
+        "agent_workload_wait_timeout": 1,
+    },
     "mcp_mesh": {"mcp_mesh_wait_timeout": 1},
     "mcp_mesh_agents": {
         "mcpops_mesh_agents": [{"name": "dates", "image": "example.org/dates:1.0.0"}],

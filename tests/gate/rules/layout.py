@@ -49,6 +49,7 @@ OTHER_SUBJECTS = {
         "server_template",
         "server_types",
     ),
+    "agents": ("toml_text",),
     "mesh": ("agent_code", "backup_scripts", "members", "version_ranges"),
 }
 """Subjects of a domain that no inner name fits; a name that could be anything is none."""
@@ -77,7 +78,6 @@ CLIENTS = ("arm/client", "kube/client", "kube/transport", "mcp/http_client")
 SMALL = {
     "kube/pinned_images": "the digest behind a tag, the same for all that names an image",
     "intent": "a policy that one can audit by eye",
-    "kube/policy_peers": "what every domain lets in or out; nothing else is about network policies in kube",
     "kube/sdk": "keeps guarded imports away from everything else",
 }
 """Files that are small for a reason."""

@@ -102,6 +102,14 @@ MODULES: dict[str, tuple[Arguments, dict[str, Any] | None]] = {
         lambda tmp: {"name": "parity", "namespace": "default", "state": "absent"},
         {"name": "parity", "namespace": "default", "image": "x", "port": 70000},
     ),
+    "agent_workload": (
+        lambda tmp: {"namespace": "default", "agents": [{"name": "parity", "image": "parity:1"}]},
+        {"namespace": "default", "agents": [{"name": "parity", "image": "parity:1", "port": 80}]},
+    ),
+    "agent_workload_info": (
+        lambda tmp: {"namespace": "default", "agents": [], "wait_timeout": 0},
+        {"namespace": "default", "agents": [{"name": "-"}]},
+    ),
     "mesh_agent": (
         lambda tmp: {"namespace": "default", "agents": [{"name": "parity", "image": "parity:1"}]},
         {"namespace": "default", "agents": [{"name": "parity", "port": 80}]},

@@ -53,6 +53,7 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         if "dict" in (option["type"], option.get("elements")) and not option.get("options")
     }
     assert free == {
+        "agent_workload: agent_workload_image_digests",
         "aks_cluster: aks_cluster_chosen_vm_sizes",
         "aks_cluster: aks_cluster_properties",
         "aks_cluster: aks_cluster_tags",

@@ -12,6 +12,7 @@ from jinja2 import StrictUndefined, UndefinedError
 from jinja2.nativetypes import NativeEnvironment
 from support.playbook import CHECKOUT
 
+from ansible_collections.mcpops.platform.plugins.filter.agent_objects import agent_objects
 from ansible_collections.mcpops.platform.plugins.filter.mesh_objects import mesh_objects
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.capacity import asked_pods
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.k8s_preflight import needs_of
@@ -27,6 +28,7 @@ LARGE = {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "4Gi"}}
 def definitions(**inventory: Any) -> list[dict[str, Any]]:
     jinja = NativeEnvironment()
     jinja.filters["mcpops.platform.mesh_objects"] = mesh_objects
+    jinja.filters["mcpops.platform.agent_objects"] = agent_objects
     found: list[dict[str, Any]] = jinja.from_string(DEFAULTS["site_preflight_definitions"]).render(inventory)
     return found
 
@@ -44,6 +46,19 @@ def test_a_mesh_with_its_defaults() -> None:
         "StatefulSet mesh/mcp-mesh-registry-db": (1, "0.05", "128Mi"),
         "Deployment mesh/dates": (1, "0.05", "128Mi"),
     }
+
+
+def test_agents_beside_a_mesh() -> None:
+    agents = [
+        {"name": "helper", "image": "h:1", "namespace": "own", "replicas": 2, "resources": LARGE},
+        {"name": "other", "image": "h:1", "secrets": {"backend": "plain", "values": {"A": "b"}}},
+    ]
+    found = asked(mcpops_mesh_namespace="mesh", mcpops_agents=agents, agent_workload_namespace="agents")
+    assert found["Deployment own/helper"] == (2, "2", "4096Mi")
+    assert found["Deployment agents/other"] == (1, "0.1", "256Mi")
+    assert "Secret" not in {one["kind"] for one in definitions(mcpops_agents=agents)}
+    # what the module would refuse is not there, and refused where it is declared
+    assert agent_objects([{"name": "-", "image": "h:1"}], "agents") == []
 
 
 def test_a_mesh_as_it_is_declared() -> None:

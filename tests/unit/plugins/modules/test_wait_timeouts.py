@@ -46,6 +46,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "gateway_trial": {"namespace": "gateway"},
     "helm_release": {"name": "x", "namespace": "y", "chart_ref": "oci://z/x", "chart_version": "1.0.0"},
     "k8s_objects": {"definitions": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}]},
+    "agent_workload": {"namespace": "agents", "agents": []},
+    "agent_workload_info": {"namespace": "agents", "agents": []},
     "kmcp_install": {},
     "mcp_probe": {"name": "echo", "namespace": "mcp"},
     "mcp_server": {"name": "echo", "namespace": "mcp", "image": "echo:1"},

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.workload_parts import keep_replicas
 from ansible_collections.mcpops.platform.plugins.module_utils.mesh.agent_spec import DeclaredAgent, Mesh, agent_objects
-from ansible_collections.mcpops.platform.plugins.module_utils.mesh.mesh_agent import keep_replicas
 
 AGENT = DeclaredAgent(
     {"name": "dates", "image": "i:1", "autoscaling": {"min_replicas": 2, "max_replicas": 5, "cpu_percent": 50}}
@@ -49,5 +49,5 @@ def live(replicas: int, *owners: dict[str, str]) -> dict[str, Any]:
     ],
 )
 def test_nobody_but_the_autoscaler_changes_how_many_there_are(stands: Any, replicas: int | None) -> None:
-    assert keep_replicas(DEPLOYMENT, stands, AGENT)["spec"].get("replicas") == replicas
+    assert keep_replicas(DEPLOYMENT, stands, AGENT.options)["spec"].get("replicas") == replicas
     assert "replicas" not in DEPLOYMENT["spec"]

@@ -6,7 +6,7 @@ What has a type or choices of its own is refused by these; what is text has a ro
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +23,6 @@ LEAST: dict[ModuleType, dict[str, Any]] = {
     mesh_registry: {"namespace": "mesh"},
     mesh_registry_info: {"namespace": "mesh"},
 }
-WRONG: dict[str, Any] = {"int": "many", "bool": "perhaps", "dict": "text", "list": {"a": 1}}
 PASSED_ON = {"agents[].command", "agents[].args"}
 """Whatever it is becomes text, or is refused where it cannot (test_agent_validate.py)."""
 MODULES = {module.__name__.rpartition(".")[2]: module for module in LEAST}
@@ -175,28 +174,9 @@ TEXTS: dict[ModuleType, list[refused.Row]] = {
 }
 
 
-def rows_by_type(spec: Mapping[str, Any], path: str = "") -> Iterator[refused.Row]:
-    """Of another type, or none of the choices."""
-    for name, rule in spec.items():
-        here = f"{path}{name}"
-        if rule.get("choices") or rule.get("type") in WRONG:
-            yield _placed(here, "none of these" if rule.get("choices") else WRONG[rule["type"]]), here, ""
-        if rule.get("options"):
-            yield from rows_by_type(rule["options"], f"{here}[0]." if rule["type"] == "list" else f"{here}.")
-
-
-def _placed(path: str, value: Any) -> dict[str, Any]:
-    """A value at a place, in mappings and lists that hold nothing else."""
-    for part in reversed(path.split(".")):
-        name, is_entry, _rest = part.partition("[")
-        value = {name: [value] if is_entry else value}
-    found: dict[str, Any] = value
-    return found
-
-
 def rows(module: ModuleType) -> list[refused.Row]:
     own = {name: rule for name, rule in module.ARGUMENT_SPEC.items() if name not in CONNECTION}
-    return [*TEXTS[module], *rows_by_type(own)]
+    return [*TEXTS[module], *refused.rows_by_type(own)]
 
 
 def joined(least: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
