@@ -13,7 +13,9 @@ author: The mcpops.platform contributors (@mcpops)
 description:
   - Finds the ways in the cluster itself and not in what is declared. These are the listeners of the gateway with every
     route that leads to a server, routes of other gateways and Ingresses to the same servers, and every Service, node
-    port, load balancer, host port and pod address behind them.
+    port, load balancer, host port and pod address behind them, also at other ports of the same pods.
+  - A call looks as the match of its route asks (path, method, headers, query). Where a route is served, the answer 404
+    proves nothing and fails, but at the path of streams.
   - Each way is tried from this machine, from a pod in a namespace of its own, and from pods in the namespaces of
     O(callers) and of the servers. Pods are those of Jobs. They are removed afterwards, also when the task fails.
   - At the gateway, calls without a token, with forged ones, of the older era without headers, with headers that lie, as
@@ -27,7 +29,8 @@ description:
     not tried, and never as passed.
   - One answer to what is forbidden fails the task, which names the way. So do pods that could not run, and a listener
     that was reached from nowhere.
-  - TCPRoute, TLSRoute, GRPCRoute and TLS listeners that pass through are not tried. Calls are sent directly and not by
+  - TCPRoute, TLSRoute, GRPCRoute, and what leads to something else than a Service, are named in RV(notes) and not
+    tried. So are matches that no call can be made up for, and Services without pods. Calls are sent directly and not by
     a proxy of the environment.
 extends_documentation_fragment:
   - mcpops.platform.kubernetes

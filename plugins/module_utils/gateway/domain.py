@@ -172,6 +172,7 @@ RIGHTS = (
             ("nodes", ("list",), ""),
             ("endpointslices", ("list",), "discovery.k8s.io"),
             ("ingresses", ("list",), "networking.k8s.io"),
+            *((f"{kind}routes", ("list",), "gateway.networking.k8s.io") for kind in ("grpc", "tls", "tcp")),
             ("namespaces", ("list", "create", "delete"), ""),
             ("jobs", ("create", "delete"), "batch"),
             ("secrets", ("create", "delete"), ""),

@@ -34,7 +34,16 @@ from . import observe, trial_calls, trial_pods
 from .gateway_spec import TYPES
 from .gateway_validate import owner_problems
 from .trial_cluster import Seen, label_of
-from .trial_judge import NOT_PROVEN, Row, judged, open_reasons, summary_of, unproven, unreached_from_outside
+from .trial_judge import (
+    NOT_PROVEN,
+    Row,
+    judged,
+    open_reasons,
+    summary_of,
+    unproven,
+    unreached_from_outside,
+    untried_ways,
+)
 from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, controls_of, sources_of, trials_of
 from .trial_tokens import SIGNED_KINDS
 from .trial_ways import addresses_of, protected_namespaces, ways_of
@@ -54,7 +63,17 @@ _LISTED: Mapping[str, ResourceType] = {
     "nodes": _NODES,
     "policies": KUBERNETES_TYPES["NetworkPolicy"],
     "ingresses": _INGRESSES,
+    "namespaces": trial_pods.NAMESPACES,
 }
+_OTHER_ROUTES = tuple(
+    (f"gateway.networking.k8s.io/{version}", kind)
+    for kind, versions in (
+        ("GRPCRoute", ("v1", "v1alpha2")),
+        ("TLSRoute", ("v1", "v1alpha3", "v1alpha2")),
+        ("TCPRoute", ("v1", "v1alpha2")),
+    )
+    for version in versions
+)
 
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
@@ -109,7 +128,14 @@ def _look(kube: Kube) -> Seen:
         return kube.list_objects(resource)
 
     kube.kinds()
-    return Seen(**dict(zip(_LISTED, map_concurrently(listed, list(_LISTED.values())), strict=True)))
+    others = {
+        kind: found
+        for version, kind in reversed(_OTHER_ROUTES)
+        if (found := kube.resource_type(version, kind, refresh=False))
+    }
+    listing = {**_LISTED, **others}
+    answers = dict(zip(listing, map_concurrently(listed, list(listing.values())), strict=True))
+    return Seen(**{key: answers[key] for key in _LISTED}, others=[one for kind in others for one in answers[kind]])
 
 
 def _credentials(params: Mapping[str, Any]) -> Credentials:
@@ -201,6 +227,7 @@ def _from_here(task: Task, calls: Sequence[Mapping[str, Any]], options: trial_po
 def _concluded(task: Task, rows: Sequence[Row], missing: Mapping[str, str]) -> Result:
     reasons = [*open_reasons(rows), *unproven(rows, missing)]
     notes = [f"Not reached from this machine: {name}." for name in unreached_from_outside(rows)]
+    notes += untried_ways(rows)
     if task.check_mode:
         notes.append("Check mode: nothing was tried from pods.")
         for reason in reasons:

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..errors import Reason
 from .trial_calls import SILENT
-from .trial_cluster import GATEWAY, GATEWAY_SERVICE, UNKNOWN_HOST
-from .trial_plan import ANSWERED, CONTROL, NO_CONNECTION, OPEN_BY_DECLARATION, OUTSIDE, REAL, Trial
+from .trial_cluster import GATEWAY, GATEWAY_SERVICE, OTHER_GATEWAY, UNKNOWN_HOST
+from .trial_plan import ANSWERED, CONTROL, NO_CONNECTION, OPEN_BY_DECLARATION, OUTSIDE, REAL, SSE, Trial
 
 REFUSED, OPEN, DECLARED, PASSED, NOT_TRIED = "refused", "open", "declared", "passed", "not_tried"
 OUTCOMES = (REFUSED, OPEN, DECLARED, PASSED, NOT_TRIED)
@@ -36,6 +36,8 @@ class Row:
     trial: Trial
     seen: str
     outcome: str
+    is_unrouted: bool = False
+    """No route has taken the call, though one was to."""
 
     def to_dict(self) -> dict[str, str]:
         trial = self.trial
@@ -57,15 +59,29 @@ def refused_by_gateway(found: Mapping[str, Any]) -> bool:
     status, headers, body = found["status"], found["headers"], str(found["body"]).strip()
     if headers.get("mcp-session-id") or headers.get("server", "").lower() not in _ENVOY:
         return False
-    if status in _REFUSALS:
-        return not body or body.startswith(_OWN_WORDS)
-    return bool(status == _NO_ROUTE and not body)
+    return bool(status in _REFUSALS and (not body or body.startswith(_OWN_WORDS)))
+
+
+def _took_no_route(found: Mapping[str, Any]) -> bool:
+    """Envoy's 404: it says that no rule of a route is for such a call, and nothing of who may make one."""
+    headers, is_envoy = found["headers"], found["headers"].get("server", "").lower() in _ENVOY
+    return bool(
+        found["status"] == _NO_ROUTE
+        and is_envoy
+        and not headers.get("mcp-session-id")
+        and not str(found["body"]).strip()
+    )
 
 
 def _knows_no_host(found: Mapping[str, Any]) -> bool:
     """Other implementations than Envoy say 404 in words of their own where no route has a host."""
     is_json = "json" in found["headers"].get("content-type", "") or str(found["body"]).lstrip().startswith("{")
     return bool(found["status"] == _NO_ROUTE and not is_json and not found["headers"].get("mcp-session-id"))
+
+
+def _is_server(found: Mapping[str, Any]) -> bool:
+    headers = found["headers"]
+    return bool(headers.get("mcp-session-id") or headers.get("www-authenticate") or '"jsonrpc"' in str(found["body"]))
 
 
 def judged(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]], missing: Mapping[str, str]) -> list[Row]:
@@ -87,13 +103,24 @@ def _row(trial: Trial, found: Mapping[str, Any] | None, missing: str) -> Row:
         )
     if trial.expected == OPEN_BY_DECLARATION:
         return Row(trial, seen, DECLARED)
+    if trial.expected == NO_CONNECTION and found["connected"] and trial.way.is_other_port and not _is_server(found):
+        return Row(trial, f"{seen}; no route leads to this port, and it does not answer like an MCP server", NOT_TRIED)
     if trial.expected == NO_CONNECTION:
         return Row(
             trial, f"{seen}{_unenforced(trial) if found['connected'] else ''}", OPEN if found["connected"] else REFUSED
         )
     if found["status"] is None:
         return Row(trial, seen, _without_answer(trial, found))
-    refused = refused_by_gateway(found) or (trial.way.kind == UNKNOWN_HOST and _knows_no_host(found))
+    unrouted = _took_no_route(found)
+    # a listener has nothing for such a name, or has taken no such route; nobody declares the path of streams
+    nowhere = trial.way.kind == UNKNOWN_HOST or not trial.way.is_served
+    refused = (
+        refused_by_gateway(found)
+        or (nowhere and _knows_no_host(found))
+        or (unrouted and (nowhere or trial.name == SSE))
+    )
+    if unrouted and not refused:
+        return Row(trial, f"{seen}; no route took this call, and this says nothing of who may make it", NOT_TRIED, True)
     if trial.expected == ANSWERED:
         return Row(trial, seen, NOT_TRIED if refused else PASSED)
     return Row(trial, seen, REFUSED if refused else OPEN)
@@ -198,9 +225,31 @@ def unproven(rows: Sequence[Row], missing: Mapping[str, str]) -> list[Reason]:
             terminal=True,
         )
         for path, some in by_way.items()
-        if all(row.outcome == NOT_TRIED for row in some)
+        if all(row.outcome == NOT_TRIED for row in some) and not any(row.is_unrouted for row in some)
+    ]
+    unrouted = {
+        row.trial.way.name: row
+        for row in rows
+        if row.is_unrouted and row.trial.way.kind in (GATEWAY, OTHER_GATEWAY) and row.trial.expected != ANSWERED
+    }
+    found += [
+        Reason(
+            path,
+            NOT_PROVEN,
+            f"{row.trial.name} from {row.trial.source.name}: {row.seen}",
+            f"See whether the gateway serves HTTPRoute {row.trial.way.route}: ansible-playbook "
+            "mcpops.platform.diagnose says so. Remove it where nobody needs it.",
+            terminal=True,
+        )
+        for path, row in unrouted.items()
     ]
     return found
+
+
+def untried_ways(rows: Iterable[Row]) -> list[str]:
+    """What leads to servers, or may, and was not called."""
+    found = {row.trial.way.name: row.trial.way.untried for row in rows if row.trial.way.untried}
+    return [f"Not tried: {name}: {why}." for name, why in found.items()]
 
 
 def unreached_from_outside(rows: Iterable[Row]) -> list[str]:

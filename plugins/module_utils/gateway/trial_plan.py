@@ -16,6 +16,7 @@ from typing import Any
 
 from .access_spec import CALL
 from .trial_cluster import GATEWAY, GATEWAY_SERVICE, INGRESS, OTHER_GATEWAY, UNKNOWN_HOST, Way
+from .trial_matches import USUAL_METHOD, merged_headers
 from .trial_tokens import KINDS, claims_of, forged, tools_of
 
 NO_TOOL = "mcpops_trial_no_such_tool"
@@ -125,14 +126,17 @@ def _numbered(trial: Trial, number: int) -> Trial:
 
 
 def _of_way(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
-    if way.is_open:
+    if way.untried:
+        expected = REFUSED_BY_GATEWAY if way.is_guarded else NO_CONNECTION
+        yield Trial(0, source, way, NO_TOKEN if way.is_guarded else DIRECT, NONE, expected, note=way.untried)
+    elif way.is_open:
         name = NO_TOKEN if way.is_guarded else DIRECT
         yield Trial(0, source, way, name, NONE, OPEN_BY_DECLARATION, note="a route to it is declared anonymous")
     elif way.kind in (UNKNOWN_HOST, GATEWAY_SERVICE, INGRESS):
         yield _trial(way, source, NO_TOKEN, NONE, _called(way))
     elif way.kind in (GATEWAY, OTHER_GATEWAY):
         yield from _without_rights(way, source, credentials)
-        if way.kind == GATEWAY:
+        if way.kind == GATEWAY and way.method == USUAL_METHOD:
             yield from _with_rights(way, source, credentials)
     elif source.may_call(way):
         call = {**_called(way), "attempts": ALLOWED_ATTEMPTS}
@@ -150,9 +154,11 @@ def _trial(
 def _without_rights(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
     """No token, and tokens that nobody has to take."""
     yield _trial(way, source, NO_TOKEN, NONE, _called(way))
-    yield _trial(way, source, OLD_ERA, NONE, _called(way, headers={}, body=_body(modern=False)))
-    yield _trial(way, source, LYING_NAME, NONE, _called(way, headers=_headers(name="echo")))
-    yield _trial(way, source, BATCH, NONE, _called(way, headers={}, body=_batch()))
+    if way.method == USUAL_METHOD:
+        # what another method carries is no call
+        yield _trial(way, source, OLD_ERA, NONE, _called(way, headers={}, body=_body(modern=False)))
+        yield _trial(way, source, LYING_NAME, NONE, _called(way, headers=_headers(name="echo")))
+        yield _trial(way, source, BATCH, NONE, _called(way, headers={}, body=_batch()))
     yield _trial(way, source, SSE, NONE, _stream(way))
     route = way.route.rpartition("/")[2]
     for kind in KINDS:
@@ -266,10 +272,10 @@ def _called(
         # a token that is worth something goes to nobody else
         "verify": verify,
         "host": way.host,
-        "method": "POST",
+        "method": way.method,
         "path": way.path,
-        "headers": sent,
-        "body": _body() if body is None else body,
+        "headers": merged_headers(sent, way.headers),
+        "body": (_body() if body is None else body) if way.method == USUAL_METHOD else None,
         "attempts": GATEWAY_ATTEMPTS if way.kind in (GATEWAY, OTHER_GATEWAY) else 1,
         "connects": not way.is_guarded,
     }

@@ -33,6 +33,7 @@ OTHER_SUBJECTS = {
         "trial_calls",
         "trial_cluster",
         "trial_judge",
+        "trial_matches",
         "trial_pods",
         "trial_tokens",
         "trial_ways",

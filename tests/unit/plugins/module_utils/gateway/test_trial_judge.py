@@ -52,7 +52,6 @@ def outcome(one: Trial, found: Any) -> str:
         pytest.param(answer(401, "Jwt is expired", server="envoy"), True, id="expired"),
         pytest.param(answer(403, "Audiences in Jwt are not allowed"), True, id="audience"),
         pytest.param(answer(403, "RBAC: access denied\n"), True, id="rule"),
-        pytest.param(answer(404), True, id="no route"),
         pytest.param(answer(401), True, id="without words"),
         pytest.param(answer(401, '{"error":"invalid_token"}'), False, id="a server's token check"),
         pytest.param(answer(403, "Forbidden"), False, id="a server's words"),
@@ -68,6 +67,33 @@ def outcome(one: Trial, found: Any) -> str:
 def test_only_the_gateways_own_refusal_counts(found: Any, whose: bool) -> None:
     assert trial_judge.refused_by_gateway(found) is whose
     assert outcome(trial(), found) == ("refused" if whose else "open")
+
+
+@pytest.mark.parametrize("kind", ["gateway", "other_gateway", "gateway_service", "ingress"])
+def test_what_no_route_takes_is_no_refusal(kind: str) -> None:
+    [row] = judged([trial(kind)], {0: answer(404)}, {})
+    assert (row.outcome, row.is_unrouted) == ("not_tried", True)
+    named = [reason.message for reason in trial_judge.unproven([row], {})]
+    assert bool(named) is (kind in ("gateway", "other_gateway"))
+    assert all("no route took this call" in one for one in named)
+    assert outcome(trial(kind, name=trial_plan.SSE), answer(404)) == "refused"
+    assert outcome(trial(way=way(kind, is_served=False)), answer(404)) == "refused"
+    assert outcome(trial(kind), answer(404, "Not Found")) == "open"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (answer(why=SILENT, connected=False), "refused"),
+        (answer(200, '{"jsonrpc":"2.0"}'), "open"),
+        (answer(400, "", mcp_session_id="given"), "open"),
+        (answer(401, "", www_authenticate="Bearer"), "open"),
+        (answer(200, "# HELP up"), "not_tried"),
+        (answer(why=SILENT), "not_tried"),
+    ],
+)
+def test_another_port_of_a_server_is_open_where_a_server_answers(found: Any, expected: str) -> None:
+    assert outcome(trial("pod_ip", CLOSED, FOREIGN, way=way("pod_ip", is_other_port=True)), found) == expected
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.gateway import gat
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_pods as pods
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_plan import Source
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Clock
 from ansible_collections.mcpops.platform.plugins.modules import gateway_trial as module
 
@@ -87,6 +88,20 @@ class Site:
                     "spec": {"parentRefs": parents, "hostnames": ["echo.mcp.test"], "rules": [rule]},
                 }
             ],
+            "Service": [
+                {
+                    "metadata": {"name": "echo", "namespace": "mcp"},
+                    "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 3000}]},
+                }
+            ],
+            "EndpointSlice": [
+                {
+                    "metadata": {"namespace": "mcp", "labels": {"kubernetes.io/service-name": "echo"}},
+                    # nobody listens there
+                    "ports": [{"name": "http", "port": 1}],
+                    "endpoints": [{"addresses": ["127.0.0.1"], "targetRef": {"kind": "Pod", "name": "echo-1"}}],
+                }
+            ],
         }
         self.served = True
         self.failing = ""
@@ -94,8 +109,8 @@ class Site:
     def kinds(self) -> None:
         """Nothing has to be discovered."""
 
-    def resource_type(self, _version: str, _kind: str) -> Any:
-        return self.served or None
+    def resource_type(self, version: str, kind: str, **_options: Any) -> Any:
+        return ResourceType(version, kind, kind, True) if self.served else None
 
     def list_objects(self, resource: Any, _namespace: str | None = None, **_options: Any) -> list[Any]:
         return self.objects.get(resource.kind, [])
@@ -168,6 +183,39 @@ def test_pods_that_do_not_run_are_red(site: Site) -> None:
         tried()
     assert "ErrImagePull" in failed.value.message()
     assert {reason.code for reason in failed.value.reasons} == {"NotProven"}
+
+
+def test_an_open_route_behind_a_match_is_called_as_it_asks(site: Site) -> None:
+    """What its rule does not take is answered with 404, whoever may call the rest."""
+    match = {
+        "path": {"type": "RegularExpression", "value": "/v[12]/.*"},
+        "headers": [{"name": "X-Team", "value": "a"}],
+        "queryParams": [{"name": "q", "value": "1"}],
+    }
+    site.objects["HTTPRoute"][0]["spec"]["rules"][0]["matches"] = [match]
+
+    def answer(asked: Mapping[str, Any]) -> tuple[int, str, str]:
+        meets = asked.get("X-Team") == "a" and asked["path"] == "/v1/x?q=1"
+        return (200, "{}", "application/json") if meets else (404, "", "text/plain")
+
+    site.answer = answer
+    with pytest.raises(NotReady) as failed:
+        tried()
+    assert "/v1/x?q=1 (X-Team: a)" in failed.value.values["open"][0]
+
+
+def test_what_no_route_takes_proves_nothing(site: Site) -> None:
+    site.answer = lambda _asked: (404, "", "text/plain")
+    with pytest.raises(NotReady) as failed:
+        tried()
+    assert {reason.code for reason in failed.value.reasons} == {"NotProven"}
+    assert "no route took this call" in failed.value.message()
+
+
+def test_routes_of_other_kinds_are_named(site: Site) -> None:
+    spec = {"parentRefs": [{"name": "mcp", "namespace": "gateway"}], "rules": [{"backendRefs": [{"name": "echo"}]}]}
+    site.objects["GRPCRoute"] = [{"kind": "GRPCRoute", "metadata": {"name": "g", "namespace": "mcp"}, "spec": spec}]
+    assert any("GRPCRoute mcp/g" in note and "HTTPRoutes alone" in note for note in tried()["notes"])
 
 
 def test_a_gateway_without_an_address_is_not_proven(site: Site) -> None:

@@ -85,6 +85,9 @@ def seen(**given: Any) -> Seen:
     return Seen(**{**whole, **given})
 
 
+METHODS = [{"path": {"value": "/mcp"}, "method": one} for one in ("GET", "POST", "DELETE")]
+
+
 def found(cluster: Seen, *anonymous: str) -> dict[tuple[str, str, int], Way]:
     return {(one.kind, one.address, one.port): one for one in ways_of(cluster, "gateway/mcp", anonymous)}
 
@@ -167,13 +170,12 @@ def test_further_ways_are_found(given: dict[str, Any], further: set[tuple[str, s
     "given",
     [
         {"services": [service(), service("b")], "slices": [endpoints(), endpoints("b", "10.244.0.6")]},
-        {"services": [service(), service("b")], "slices": [endpoints(), endpoints("b", port=9090)]},
         {"gateways": [gateway(), gateway("other", "203.0.113.8")], "routes": [route(), route("o", "b", "other")]},
         {"ingresses": [{**INGRESS, "metadata": {"name": "old", "namespace": "elsewhere"}}]},
         {"routes": [route(), route("metadata", rules=[{"filters": [{"type": "ExtensionRef"}]}])]},
         {"services": [service(clusterIP="None", clusterIPs=["None"])]},
     ],
-    ids=["other pods", "other port", "other server", "Ingress elsewhere", "answers by itself", "headless"],
+    ids=["other pods", "other server", "Ingress elsewhere", "answers by itself", "headless"],
 )
 def test_what_leads_elsewhere_is_not_tried(given: dict[str, Any]) -> None:
     assert set(found(seen(**given))) <= set(found(seen()))
@@ -205,6 +207,132 @@ def test_a_server_is_open_by_declaration_where_one_of_its_routes_is() -> None:
         ("cluster_ip", ""): True,
         ("pod_ip", ""): True,
     }
+
+
+def untried(cluster: Seen) -> dict[str, str]:
+    return {one.name: one.untried for one in ways_of(cluster, "gateway/mcp", ()) if one.untried}
+
+
+def test_other_ports_of_the_pods_of_a_server_are_asked_as_well() -> None:
+    more = pod()
+    more["spec"]["containers"].append({"name": "side", "ports": [{"containerPort": 9090, "hostPort": 9091}]})
+    slices = [endpoints(), endpoints("b", port=9090)]
+    cluster = seen(services=[service(), service("b", clusterIP="10.0.0.2")], slices=slices, pods=[more])
+    others = {key for key, one in found(cluster).items() if one.is_other_port}
+    assert others == {
+        ("cluster_ip", "10.0.0.2", 3000),
+        ("pod_ip", "10.244.0.5", 9090),
+        ("host_port", "10.1.0.4", 9091),
+    }
+
+
+def test_a_pod_that_is_not_ready_is_asked_and_a_service_without_pods_is_named() -> None:
+    late = endpoints()
+    late["endpoints"][0]["conditions"] = {"ready": False, "serving": False}
+    assert ("pod_ip", "10.244.0.5", 3000) in found(seen(slices=[late]))
+    assert list(untried(seen(slices=[]))) == ["Service mcp/echo"]
+    assert untried(seen()) == {}
+
+
+def ingress(**spec: Any) -> dict[str, Any]:
+    return named("old", spec=spec, status=LOADED)
+
+
+BEHIND = {"service": {"name": "echo", "port": {"number": 3000}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "host", "path"),
+    [
+        ({"defaultBackend": BEHIND}, "198.51.100.9", "/mcp"),
+        ({"rules": [{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": BEHIND}]}}]}, None, "/mcp"),
+        ({"rules": [{"http": {"paths": [{"path": "/a", "pathType": "Prefix", "backend": BEHIND}]}}]}, None, "/a"),
+        ({"rules": [{"http": {"paths": [{"path": "/", "pathType": "Exact", "backend": BEHIND}]}}]}, None, "/"),
+        ({"rules": [{"host": "*.a.test", "http": {"paths": [{"backend": BEHIND}]}}]}, "mcpops-trial.a.test", "/mcp"),
+    ],
+    ids=["default", "below", "another path", "exact", "star"],
+)
+def test_an_ingress_is_asked_for_what_it_takes(spec: dict[str, Any], host: str | None, path: str) -> None:
+    way = found(seen(ingresses=[ingress(**spec)]))["ingress", "198.51.100.9", 80]
+    assert (way.host, way.path) == (host or "198.51.100.9", path)
+
+
+BACKEND = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "past"}
+
+
+@pytest.mark.parametrize("name", ["mcp", "other"])
+def test_what_leads_to_no_service_is_asked_at_the_gateway_and_named_behind_it(name: str) -> None:
+    rules = [{"matches": [{"path": {"value": "/x"}}], "backendRefs": [BACKEND]}]
+    cluster = seen(
+        gateways=[gateway(), gateway("other", "203.0.113.8")], routes=[route(), route("b", gateway=name, rules=rules)]
+    )
+    [named_way] = untried(cluster)
+    assert named_way == f"Backend mcp/past of HTTPRoute mcp/b at Gateway gateway/{name}"
+    asked = [one for one in ways_of(cluster, "gateway/mcp", ()) if one.route == "mcp/b" and not one.untried]
+    assert [one.path for one in asked] == (["/x"] if name == "mcp" else [])
+
+
+@pytest.mark.parametrize(
+    ("gateway_name", "service_name", "is_named"), [("mcp", "x", True), ("other", "echo", True), ("other", "x", False)]
+)
+def test_routes_of_kinds_that_are_not_called_are_named(gateway_name: str, service_name: str, is_named: bool) -> None:
+    other = {**route("g", service_name, gateway_name), "kind": "GRPCRoute"}
+    cluster = seen(gateways=[gateway(), gateway("other")], others=[other])
+    assert list(untried(cluster)) == ([f"GRPCRoute mcp/g at Gateway gateway/{gateway_name}"] if is_named else [])
+
+
+def test_one_way_for_the_methods_of_a_rule_and_one_for_each_path_header_and_query() -> None:
+    rule = {"backendRefs": [{"name": "echo", "port": 3000}]}
+    headers = [{"name": "Mcp-Method", "value": "initialize"}]
+    rules = [
+        {**rule, "matches": METHODS},
+        {**rule, "matches": [{"headers": headers}, {"method": "GET"}]},
+        {**rule, "matches": [{"headers": [{"name": "Authorization", "value": "x"}]}]},
+    ]
+    ways = [one for one in ways_of(seen(routes=[route(rules=rules)]), "gateway/mcp", ()) if one.kind == "gateway"]
+    assert [(one.method, one.path, bool(one.headers), bool(one.untried)) for one in ways] == [
+        ("POST", "/mcp", False, False),
+        ("POST", "/", True, False),
+        ("GET", "/", False, False),
+        ("POST", "/", True, True),
+    ]
+    calls = [one for one in trial_plan.trials_of(ways, (OUTSIDE,), Credentials()) if one.call is not None]
+    by_way = {way: {one.name for one in calls if one.way == way} for way in ways}
+    # what a rule asks for is said, whatever else a trial would say there
+    assert {
+        one.call["headers"]["Mcp-Method"] for one in calls if one.way == ways[1] and one.call["method"] == "POST"
+    } == {"initialize"}
+    assert "batch" in by_way[ways[0]]
+    assert "batch" not in by_way[ways[2]]
+    assert not any(one.call["body"] for one in calls if one.way == ways[2])
+    assert by_way[ways[3]] == set()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "status", "expected"),
+    [
+        ({}, [], True),
+        ({"namespaces": {"from": "All"}}, [], True),
+        ({"namespaces": {"from": "Same"}}, [], False),
+        ({"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}}, [], True),
+        ({"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "b"}}}}, [], False),
+        ({"kinds": [{"kind": "GRPCRoute"}]}, [], False),
+        ({}, ["False"], False),
+        ({}, ["True"], True),
+    ],
+)
+def test_a_listener_that_takes_no_such_route_serves_none(
+    allowed: dict[str, Any], status: list[str], expected: bool
+) -> None:
+    conditions = [{"type": "Accepted", "status": one} for one in status]
+    parents = [{"parentRef": {"name": "mcp", "namespace": "gateway"}, "conditions": conditions}]
+    place = {"metadata": {"name": "mcp", "labels": {"team": "a"}}}
+    cluster = seen(
+        gateways=[gateway(allowedRoutes=allowed)],
+        routes=[{**route(), "status": {"parents": parents}}],
+        namespaces=[place],
+    )
+    assert found(cluster)["gateway", "203.0.113.7", 443].is_served is expected
 
 
 @pytest.mark.parametrize(
