@@ -27,8 +27,10 @@ description:
     say of the audience in a signed one; give O(refused_tokens) for that.
   - What needs a token that may call something is tried with O(access_token). Without it, these trials are reported as
     not tried, and never as passed.
-  - One answer to what is forbidden fails the task, which names the way. So do pods that could not run, and a listener
-    that was reached from nowhere.
+  - One answer to what is forbidden fails the task, which names the way. So do pods that could not run or that reach
+    nothing at all, not even the API server, and a listener that was reached from nowhere.
+  - A token that was given fails the task where it proves nothing, with what was answered. O(access_token) must open a
+    route, and each of O(refused_tokens) must be refused for what is wrong in it.
   - TCPRoute, TLSRoute, GRPCRoute, and what leads to something else than a Service, are named in RV(notes) and not
     tried. So are matches that no call can be made up for, and Services without pods. Calls are sent directly and not by
     a proxy of the environment.
@@ -182,7 +184,7 @@ trials:
     kind:
       description:
         - C(gateway), C(unknown_host), C(gateway_service), C(other_gateway), C(ingress), C(cluster_ip), C(node_port),
-          C(load_balancer), C(external_ip), C(pod_ip) or C(host_port).
+          C(load_balancer), C(external_ip), C(pod_ip), C(host_port), or C(api_server), which is what every pod is to reach.
       type: str
     path:
       description: The way that was tried.
@@ -198,7 +200,8 @@ trials:
         - C(none), C(forged) (signed by nobody), C(signed) (one of O(refused_tokens)) or C(given) (O(access_token)).
       type: str
     expected:
-      description: C(refused by the gateway), C(no connection), C(open by declaration) or C(passed by the gateway).
+      description:
+        - C(refused by the gateway), C(no connection), C(open by declaration), C(passed by the gateway) or C(a connection).
       type: str
     seen:
       description: What was answered, or why nothing was.

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,18 +34,10 @@ from ..waiting import wait_timeout_problems
 from . import observe, trial_calls, trial_pods
 from .gateway_spec import TYPES
 from .gateway_validate import owner_problems
-from .trial_cluster import Seen, label_of
-from .trial_judge import (
-    NOT_PROVEN,
-    Row,
-    judged,
-    open_reasons,
-    summary_of,
-    unproven,
-    unreached_from_outside,
-    untried_ways,
-)
+from .trial_cluster import Seen, control_of, label_of, policies_of
+from .trial_judge import Row, judged, open_reasons, summary_of
 from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, controls_of, sources_of, trials_of
+from .trial_proof import NOT_PROVEN, notes_of, unproven
 from .trial_tokens import SIGNED_KINDS
 from .trial_ways import addresses_of, protected_namespaces, ways_of
 
@@ -103,8 +96,11 @@ def converge(task: Task) -> Result:
         raise NotReady(SUBJECT, [Reason(f"Gateway {name}", NOT_PROVEN, why, hint)], probe=True)
     foreign = trial_pods.new_name()
     ways = ways_of(seen, name, anonymous_routes(params))
-    sources = sources_of(params.get("callers") or (), protected_namespaces(seen, name), foreign)
-    trials = trials_of(ways, sources, _credentials(params))
+    sources = [
+        replace(one, policies=policies_of(seen, one.namespace, one.labels, "Egress"))
+        for one in sources_of(params.get("callers") or (), protected_namespaces(seen, name), foreign)
+    ]
+    trials = trials_of(ways, sources, _credentials(params), control_of(seen))
     options = _pod_options(params, ca_pem)
     found, missing = _tried(task, kube, trials, sources, options)
     rows = judged(trials, found, missing)
@@ -141,7 +137,8 @@ def _look(kube: Kube) -> Seen:
 def _credentials(params: Mapping[str, Any]) -> Credentials:
     refused = {kind: text for kind, text in (params.get("refused_tokens") or {}).items() if text}
     declared = frozenset(label for label, _one in _routes(params))
-    return Credentials(params.get("access_token") or "", refused, params.get("auth") or (), declared)
+    limited = frozenset(label for label, one in _routes(params) if one.get("source_ranges"))
+    return Credentials(params.get("access_token") or "", refused, params.get("auth") or (), declared, limited)
 
 
 def _pod_options(params: Mapping[str, Any], ca_pem: str) -> trial_pods.PodOptions:
@@ -226,8 +223,7 @@ def _from_here(task: Task, calls: Sequence[Mapping[str, Any]], options: trial_po
 
 def _concluded(task: Task, rows: Sequence[Row], missing: Mapping[str, str]) -> Result:
     reasons = [*open_reasons(rows), *unproven(rows, missing)]
-    notes = [f"Not reached from this machine: {name}." for name in unreached_from_outside(rows)]
-    notes += untried_ways(rows)
+    notes = notes_of(rows)
     if task.check_mode:
         notes.append("Check mode: nothing was tried from pods.")
         for reason in reasons:

@@ -20,6 +20,7 @@ GATEWAY, UNKNOWN_HOST, GATEWAY_SERVICE = "gateway", "unknown_host", "gateway_ser
 OTHER_GATEWAY, INGRESS = "other_gateway", "ingress"
 CLUSTER_IP, NODE_PORT, LOAD_BALANCER, EXTERNAL_IP = "cluster_ip", "node_port", "load_balancer", "external_ip"
 POD_IP, HOST_PORT = "pod_ip", "host_port"
+API_SERVER = "api_server"
 NO_PODS = "no pod is behind it now; try again when there is one"
 NOBODY = "mcpops-trial"
 """What stands for the star of a host name."""
@@ -233,13 +234,29 @@ def _choosing(seen: Seen, pod: Object | None) -> tuple[str, ...]:
     if pod is None:
         return ()
     metadata = pod["metadata"]
+    return policies_of(seen, metadata["namespace"], metadata.get("labels") or {}, "Ingress")
+
+
+def policies_of(seen: Seen, namespace: str, labels: Mapping[str, str], direction: str) -> tuple[str, ...]:
     return tuple(
         label_of(one)
         for one in seen.policies
-        if one["metadata"]["namespace"] == metadata["namespace"]
-        and "Ingress" in (one["spec"].get("policyTypes") or ["Ingress"])
-        and selector_matches(one["spec"].get("podSelector") or {}, metadata.get("labels") or {})
+        if one["metadata"]["namespace"] == namespace
+        and direction in (one["spec"].get("policyTypes") or ["Ingress"])
+        and selector_matches(one["spec"].get("podSelector") or {}, labels)
     )
+
+
+def control_of(seen: Seen) -> Way | None:
+    """What every pod of a cluster reaches, unless something closes the way out of where it is."""
+    for service in seen.services:
+        if label_of(service) == "default/kubernetes":
+            for kind, shown, address, port, _row in service_addresses(seen, service):
+                if kind == CLUSTER_IP:
+                    return Way(
+                        API_SERVER, f"the API server, {shown}", address, port, "kubernetes", "/version", tls=True
+                    )
+    return None
 
 
 def service_ways(seen: Seen, gateway: str, backends: Sequence[Backend]) -> Iterator[Way]:

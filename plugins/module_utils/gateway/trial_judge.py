@@ -8,21 +8,38 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import Reason
 from .trial_calls import SILENT
-from .trial_cluster import GATEWAY, GATEWAY_SERVICE, OTHER_GATEWAY, UNKNOWN_HOST
-from .trial_plan import ANSWERED, CONTROL, NO_CONNECTION, OPEN_BY_DECLARATION, OUTSIDE, REAL, SSE, Trial
+from .trial_cluster import GATEWAY, GATEWAY_SERVICE, UNKNOWN_HOST
+from .trial_plan import (
+    ANSWERED,
+    CONTROL,
+    NO_CONNECTION,
+    OPEN_BY_DECLARATION,
+    REACHED,
+    REAL,
+    SIGNED,
+    SSE,
+    Trial,
+)
+from .trial_tokens import EXPIRED, OTHER_TENANT, WRONG_AUDIENCE, WRONG_ISSUER
 
 REFUSED, OPEN, DECLARED, PASSED, NOT_TRIED = "refused", "open", "declared", "passed", "not_tried"
 OUTCOMES = (REFUSED, OPEN, DECLARED, PASSED, NOT_TRIED)
 OPEN_WAY = "OpenWay"
-NOT_PROVEN = "NotProven"
 # what Envoy says by itself: of tokens (jwt_authn), of rules (rbac)
 _OWN_WORDS = ("Jwt", "Audiences in Jwt", "RBAC: access denied")
+# what it says of a token that is wrong in this alone; anything else it found before, or let pass
+_WORDS_FOR: Mapping[str, tuple[str, ...]] = {
+    WRONG_AUDIENCE: ("Audiences in Jwt",),
+    WRONG_ISSUER: ("Jwt issuer is not configured",),
+    EXPIRED: ("Jwt is expired",),
+    OTHER_TENANT: ("Jwt issuer is not configured", "RBAC: access denied"),
+}
 _REFUSALS = (401, 403)
 _NO_ROUTE = 404
 _SHOWN = 80
@@ -38,6 +55,7 @@ class Row:
     outcome: str
     is_unrouted: bool = False
     """No route has taken the call, though one was to."""
+    is_connected: bool = False
 
     def to_dict(self) -> dict[str, str]:
         trial = self.trial
@@ -88,7 +106,21 @@ def judged(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]], miss
     """The rows; `missing` says of sources why nothing could be called from there."""
     rows = [_row(trial, found.get(trial.number), missing.get(trial.source.name, "")) for trial in trials]
     controls = {(row.trial.source.name, row.trial.way): row for row in rows if row.trial.name == CONTROL}
-    return [_by_control(row, controls.get((row.trial.source.name, row.trial.way))) for row in rows]
+    reaching = {row.trial.source.name for row in rows if row.is_connected}
+    answering = {_listener(row) for row in rows if row.trial.way.kind == GATEWAY and row.seen.startswith("HTTP ")}
+    return [
+        _with_controls(
+            row,
+            controls.get((row.trial.source.name, row.trial.way)),
+            reaches=row.trial.source.name in reaching,
+            answers=_listener(row) in answering,
+        )
+        for row in rows
+    ]
+
+
+def _listener(row: Row) -> tuple[str, str, int]:
+    return row.trial.source.name, row.trial.way.address, row.trial.way.port
 
 
 def _row(trial: Trial, found: Mapping[str, Any] | None, missing: str) -> Row:
@@ -101,16 +133,27 @@ def _row(trial: Trial, found: Mapping[str, Any] | None, missing: str) -> Row:
         return Row(
             trial, f"{seen}; something between answers for this address, at ports of nobody's as well", NOT_TRIED
         )
+    return _of_answer(trial, found, seen)
+
+
+def _of_answer(trial: Trial, found: Mapping[str, Any], seen: str) -> Row:
+    connected = bool(found["connected"])
+    if trial.expected == REACHED:
+        return Row(trial, seen, PASSED if connected else NOT_TRIED, is_connected=connected)
     if trial.expected == OPEN_BY_DECLARATION:
-        return Row(trial, seen, DECLARED)
-    if trial.expected == NO_CONNECTION and found["connected"] and trial.way.is_other_port and not _is_server(found):
-        return Row(trial, f"{seen}; no route leads to this port, and it does not answer like an MCP server", NOT_TRIED)
+        return Row(trial, seen, DECLARED, is_connected=connected)
+    if trial.expected == NO_CONNECTION and connected and trial.way.is_other_port and not _is_server(found):
+        seen = f"{seen}; no route leads to this port, and it does not answer like an MCP server"
+        return Row(trial, seen, NOT_TRIED, is_connected=True)
     if trial.expected == NO_CONNECTION:
-        return Row(
-            trial, f"{seen}{_unenforced(trial) if found['connected'] else ''}", OPEN if found["connected"] else REFUSED
-        )
+        seen = f"{seen}{_unenforced(trial) if connected else ''}"
+        return Row(trial, seen, OPEN if connected else REFUSED, is_connected=connected)
     if found["status"] is None:
-        return Row(trial, seen, _without_answer(trial, found))
+        return Row(trial, seen, _without_answer(trial, found), is_connected=connected)
+    return _of_status(trial, found, seen)
+
+
+def _of_status(trial: Trial, found: Mapping[str, Any], seen: str) -> Row:
     unrouted = _took_no_route(found)
     # a listener has nothing for such a name, or has taken no such route; nobody declares the path of streams
     nowhere = trial.way.kind == UNKNOWN_HOST or not trial.way.is_served
@@ -120,27 +163,56 @@ def _row(trial: Trial, found: Mapping[str, Any] | None, missing: str) -> Row:
         or (unrouted and (nowhere or trial.name == SSE))
     )
     if unrouted and not refused:
-        return Row(trial, f"{seen}; no route took this call, and this says nothing of who may make it", NOT_TRIED, True)
+        seen = f"{seen}; no route took this call, and this says nothing of who may make it"
+        return Row(trial, seen, NOT_TRIED, is_unrouted=True, is_connected=True)
     if trial.expected == ANSWERED:
-        return Row(trial, seen, NOT_TRIED if refused else PASSED)
-    return Row(trial, seen, REFUSED if refused else OPEN)
+        return Row(trial, seen, NOT_TRIED if refused else PASSED, is_connected=True)
+    if refused and trial.credential == SIGNED and not _is_for_its_fault(trial, found):
+        seen = f"{seen}; this is not said of a token for its {trial.name}, and proves nothing of that"
+        return Row(trial, seen, NOT_TRIED, is_connected=True)
+    return Row(trial, seen, REFUSED if refused else OPEN, is_connected=True)
+
+
+def _is_for_its_fault(trial: Trial, found: Mapping[str, Any]) -> bool:
+    """Whether a signed token is refused for what is wrong in it, where the gateway says why at all."""
+    body = str(found["body"]).strip()
+    return not body or body.startswith(_WORDS_FOR.get(trial.name.replace(" ", "_"), _OWN_WORDS))
 
 
 def _without_answer(trial: Trial, found: Mapping[str, Any]) -> str:
     """A gateway refuses at once. What it does not refuse waits for a server; what it was never sent proves nothing."""
+    silent = found["why"] == SILENT
     if not found["connected"]:
-        return REFUSED if trial.way.kind == GATEWAY_SERVICE else NOT_TRIED
-    if trial.way.kind in (UNKNOWN_HOST, GATEWAY_SERVICE):
-        return REFUSED
-    silent = found["sent"] and found["why"] == SILENT
-    return OPEN if silent and trial.expected != ANSWERED else NOT_TRIED
+        # of a place that reaches other addresses
+        return REFUSED if trial.way.kind == GATEWAY_SERVICE and trial.needs_pod else NOT_TRIED
+    if trial.way.kind == UNKNOWN_HOST:
+        # of a listener that answers for other names
+        return NOT_TRIED if silent else REFUSED
+    if trial.way.kind == GATEWAY_SERVICE:
+        return NOT_TRIED
+    return OPEN if found["sent"] and silent and trial.expected != ANSWERED else NOT_TRIED
 
 
-def _by_control(row: Row, control: Row | None) -> Row:
-    """A token that opens nothing is refused whatever it is used for."""
-    if row.trial.credential != REAL or row.outcome != REFUSED or control is None or control.outcome == PASSED:
+def _with_controls(row: Row, control: Row | None, *, reaches: bool, answers: bool) -> Row:
+    """What is refused, is not for this alone: the same place, token or listener must be good for something."""
+    trial = row.trial
+    if row.outcome != REFUSED:
         return row
-    return Row(row.trial, f"{row.seen}; so is an allowed call with this token, and this proves nothing", NOT_TRIED)
+    if trial.credential == REAL and control is not None and control.outcome != PASSED:
+        return _doubted(row, "so is an allowed call with this token, and this proves nothing")
+    if trial.needs_pod and not row.is_connected and not reaches:
+        return _doubted(row, "nothing at all is reached from there, and this proves nothing")
+    if trial.way.kind == UNKNOWN_HOST and not row.seen.startswith("HTTP ") and not answers:
+        return _doubted(row, "nor does this listener answer for other names there, and this proves nothing")
+    if trial.needs_pod and not row.is_connected and trial.source.policies:
+        # true of this place, and not for what closes the server
+        limits = f"NetworkPolicy {', '.join(trial.source.policies)} limits what this pod may reach"
+        return replace(row, seen=f"{row.seen}; {limits}")
+    return row
+
+
+def _doubted(row: Row, why: str) -> Row:
+    return replace(row, seen=f"{row.seen}; {why}", outcome=NOT_TRIED)
 
 
 def _said(found: Mapping[str, Any]) -> str:
@@ -204,58 +276,3 @@ def _advice(row: Row) -> str:
         "Give the route pod_labels, and a NetworkPolicy closes its pods to all but the gateway; name further callers "
         "in gateway_trial_callers"
     )
-
-
-def unproven(rows: Sequence[Row], missing: Mapping[str, str]) -> list[Reason]:
-    """What could not be tried and had to be: pods that did not run, and listeners that nobody reached."""
-    found = [
-        Reason(source, NOT_PROVEN, f"nothing could be tried from there: {why}", "", terminal=True)
-        for source, why in missing.items()
-    ]
-    by_way: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.trial.way.kind == GATEWAY and row.trial.call is not None:
-            by_way.setdefault(row.trial.way.name, []).append(row)
-    found += [
-        Reason(
-            path,
-            NOT_PROVEN,
-            f"was reached from nowhere: {some[0].seen}",
-            "A gateway that nobody reaches proves nothing: ansible-playbook mcpops.platform.diagnose says why.",
-            terminal=True,
-        )
-        for path, some in by_way.items()
-        if all(row.outcome == NOT_TRIED for row in some) and not any(row.is_unrouted for row in some)
-    ]
-    unrouted = {
-        row.trial.way.name: row
-        for row in rows
-        if row.is_unrouted and row.trial.way.kind in (GATEWAY, OTHER_GATEWAY) and row.trial.expected != ANSWERED
-    }
-    found += [
-        Reason(
-            path,
-            NOT_PROVEN,
-            f"{row.trial.name} from {row.trial.source.name}: {row.seen}",
-            f"See whether the gateway serves HTTPRoute {row.trial.way.route}: ansible-playbook "
-            "mcpops.platform.diagnose says so. Remove it where nobody needs it.",
-            terminal=True,
-        )
-        for path, row in unrouted.items()
-    ]
-    return found
-
-
-def untried_ways(rows: Iterable[Row]) -> list[str]:
-    """What leads to servers, or may, and was not called."""
-    found = {row.trial.way.name: row.trial.way.untried for row in rows if row.trial.way.untried}
-    return [f"Not tried: {name}: {why}." for name, why in found.items()]
-
-
-def unreached_from_outside(rows: Iterable[Row]) -> list[str]:
-    """Listeners that this machine does not reach: an internal address, or a firewall."""
-    found: dict[str, bool] = {}
-    for row in rows:
-        if row.trial.source.kind == OUTSIDE and row.trial.way.kind == GATEWAY and row.trial.call is not None:
-            found[row.trial.way.name] = found.get(row.trial.way.name, False) or row.outcome != NOT_TRIED
-    return [name for name, reached in found.items() if not reached]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .access_spec import CALL
@@ -28,7 +28,10 @@ NO_TOKEN, FORBIDDEN_TOOL, OLD_ERA = "no token", "forbidden tool", "old era witho
 LYING_NAME, LYING_METHOD, BATCH, SSE, DIRECT = "lying name", "lying method", "batch", "SSE path", "direct call"
 CONTROL, OLD_CONTROL = "allowed call", "allowed call of the older era"
 REFUSED_BY_GATEWAY, NO_CONNECTION, ANSWERED = "refused by the gateway", "no connection", "passed by the gateway"
-OPEN_BY_DECLARATION = "open by declaration"
+OPEN_BY_DECLARATION, REACHED = "open by declaration", "a connection"
+REACHES = "control"
+"""That anything is reached from a pod: from one that may reach nothing, all ways are closed."""
+NO_ACCESS_TOKEN = "no access_token was given: only a real one gets as far as this"
 _PREFIX = "io.modelcontextprotocol"
 _LISTED = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 NOBODYS_PORT = 9
@@ -47,6 +50,8 @@ class Source:
     namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     services: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = field(default=(), compare=False)
+    """The NetworkPolicies that limit what its pod may reach."""
 
     @property
     def name(self) -> str:
@@ -71,6 +76,8 @@ class Trial:
     expected: str
     call: Mapping[str, Any] | None = field(default=None, repr=False)
     note: str = ""
+    is_limited: bool = False
+    """Whether the route lets in by address as well, which may be what refuses a call."""
 
     @property
     def needs_pod(self) -> bool:
@@ -86,6 +93,8 @@ class Credentials:
     auth: Sequence[Mapping[str, Any]] = ()
     routes: frozenset[str] = frozenset()
     """Those that are declared, as namespace/name: behind any other may be somebody who keeps tokens."""
+    limited: frozenset[str] = frozenset()
+    """Those of them that have source_ranges."""
 
     def why_not(self, way: Way) -> str:
         """Why no token that is worth something is sent there; empty where it may be."""
@@ -110,10 +119,14 @@ def sources_of(callers: Sequence[Mapping[str, Any]], namespaces: Sequence[str], 
     return [*found, *(Source(CALLER, place) for place in namespaces if place not in declared)]
 
 
-def trials_of(ways: Sequence[Way], sources: Sequence[Source], credentials: Credentials) -> list[Trial]:
-    """All of them, numbered in this order."""
+def trials_of(
+    ways: Sequence[Way], sources: Sequence[Source], credentials: Credentials, control: Way | None = None
+) -> list[Trial]:
+    """All of them, numbered in this order; with what anybody in the cluster is to reach."""
     found: list[Trial] = []
     for source in sources:
+        if control is not None and source.kind != OUTSIDE:
+            found.append(_numbered(_reaching(control, source), len(found)))
         for way in ways:
             for made in _of_way(way, source, credentials):
                 found.append(_numbered(made, len(found)))
@@ -122,7 +135,12 @@ def trials_of(ways: Sequence[Way], sources: Sequence[Source], credentials: Crede
 
 def _numbered(trial: Trial, number: int) -> Trial:
     call = None if trial.call is None else {**trial.call, "id": number}
-    return Trial(number, trial.source, trial.way, trial.name, trial.credential, trial.expected, call, trial.note)
+    return replace(trial, number=number, call=call)
+
+
+def _reaching(control: Way, source: Source) -> Trial:
+    call = {**_called(control, headers={}), "method": "GET", "body": None, "attempts": ALLOWED_ATTEMPTS}
+    return Trial(0, source, control, REACHES, NONE, REACHED, {**call, "connects": True})
 
 
 def _of_way(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
@@ -177,9 +195,7 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
     token, route = credentials.token, way.route.rpartition("/")[2]
     if not token:
         for name in names:
-            yield _trial(
-                way, source, name, REAL, None, "no access_token was given: only a real one gets as far as this"
-            )
+            yield _trial(way, source, name, REAL, None, NO_ACCESS_TOKEN)
         return
     if why := credentials.why_not(way):
         for name in names:
@@ -193,8 +209,11 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
         return
     modern = _called(way, token, _listing(), _headers("tools/list"), verify=True)
     legacy = _called(way, token, _greeting(), {}, verify=True)
-    yield Trial(0, source, way, CONTROL, REAL, ANSWERED, modern)
-    yield Trial(0, source, way, OLD_CONTROL, REAL, ANSWERED, legacy)
+    limited = way.route in credentials.limited
+    # a refusal is the token's fault where it is to open something, by a declaration that can be compared with it
+    note = "" if tools and not limited else _why_maybe_refused(claims, limited)
+    yield Trial(0, source, way, CONTROL, REAL, ANSWERED, modern, note, limited)
+    yield Trial(0, source, way, OLD_CONTROL, REAL, ANSWERED, legacy, note, limited)
     allowed = tools[0] if tools else "echo"
     calls = {
         FORBIDDEN_TOOL: _called(way, token, verify=True),
@@ -205,6 +224,12 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
     }
     for name in names:
         yield _trial(way, source, name, REAL, calls[name])
+
+
+def _why_maybe_refused(claims: Mapping[str, Any], limited: bool) -> str:
+    if limited:
+        return "it lets in its source_ranges alone"
+    return "no rule of auth is for what it claims" if claims else "its claims cannot be read"
 
 
 def controls_of(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:

@@ -35,6 +35,7 @@ OTHER_SUBJECTS = {
         "trial_judge",
         "trial_matches",
         "trial_pods",
+        "trial_proof",
         "trial_tokens",
         "trial_ways",
     ),

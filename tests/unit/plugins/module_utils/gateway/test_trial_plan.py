@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_plan, trial_tokens, trial_ways
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway import (
+    trial_cluster,
+    trial_plan,
+    trial_tokens,
+    trial_ways,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_cluster import Seen, Way
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_plan import Credentials, Source
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_ways import ways_of
@@ -446,6 +451,40 @@ def test_a_token_of_worth_goes_to_declared_routes_by_tls_alone() -> None:
     clear = [replace(way, tls=False) for way in ways_of(seen(), "gateway/mcp", ())]
     sent = [one for one in trial_plan.trials_of(clear, (OUTSIDE,), given) if one.credential in ("given", "signed")]
     assert sent and not any(one.call for one in sent)
+
+
+@pytest.mark.parametrize(
+    ("given", "note", "limited"),
+    [
+        (Credentials(token(roles=["user"]), {}, AUTH, DECLARED), "", False),
+        (Credentials(token(roles=["x"]), {}, AUTH, DECLARED), "no rule of auth", False),
+        (Credentials("opaque", {}, AUTH, DECLARED), "cannot be read", False),
+        (Credentials(token(roles=["user"]), {}, AUTH, DECLARED, DECLARED), "source_ranges", True),
+    ],
+)
+def test_a_control_says_whose_fault_a_refusal_would_be(given: Credentials, note: str, limited: bool) -> None:
+    controls = [one for one in trials(given) if one.expected == trial_plan.ANSWERED]
+    assert len(controls) == 2
+    assert all(note in one.note and bool(one.note) is bool(note) for one in controls)
+    assert {one.is_limited for one in controls} == {limited}
+
+
+def test_every_pod_is_to_reach_the_api_server() -> None:
+    api = {"clusterIP": "10.0.0.1", "ports": [{"name": "https", "port": 443}]}
+    cluster = seen(services=[service(), service("kubernetes", "default", **api)])
+    control = trial_cluster.control_of(cluster)
+    made = trial_plan.trials_of([], (OUTSIDE, FOREIGN, Source("allowed pod", "a")), Credentials(), control)
+    assert [(one.source.kind, one.number) for one in made] == [("foreign pod", 0), ("allowed pod", 1)]
+    assert all(one.call and (one.call["address"], one.call["method"]) == ("10.0.0.1", "GET") for one in made)
+    assert trial_cluster.control_of(seen()) is None
+
+
+def test_what_limits_a_pod_is_found_by_its_labels() -> None:
+    out = named("out", "a", spec={"podSelector": {"matchLabels": {"app": "x"}}, "policyTypes": ["Egress"]})
+    cluster = seen(policies=[POLICY, out])
+    assert trial_cluster.policies_of(cluster, "a", {"app": "x"}, "Egress") == ("a/out",)
+    assert trial_cluster.policies_of(cluster, "a", {}, "Egress") == ()
+    assert trial_cluster.policies_of(cluster, "b", {"app": "x"}, "Egress") == ()
 
 
 def test_callers_of_one_namespace_are_told_apart() -> None:
