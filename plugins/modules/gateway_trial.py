@@ -22,7 +22,8 @@ description:
     batches and at the path of streams must be refused by Envoy itself. A refusal of the server means that the call
     came as far as the server, and is an open way.
   - Past the gateway nobody may connect, but for what O(callers) declares.
-  - No tool is called. The name in each call is C(mcpops_trial_no_such_tool), which no server has.
+  - Where the load balancer lets in some addresses alone, pods ask the gateway at its cluster address as well.
+  - No tool is called. A session that an allowed call has begun is ended. The name in each call is C(mcpops_trial_no_such_tool), which no server has.
   - A token that is made here is signed by nobody. It proves that signatures are checked, and not what the gateway would
     say of the audience in a signed one; give O(refused_tokens) for that.
   - What needs a token that may call something is tried with O(access_token). Without it, these trials are reported as
@@ -140,7 +141,7 @@ options:
     type: int
     default: 4
   wait_timeout:
-    description: Longest wait for the pods of one place in seconds.
+    description: Longest wait for a pod to start, in seconds. For its calls it has as long as they can take.
     type: int
     default: 180
 """
@@ -184,7 +185,7 @@ trials:
     kind:
       description:
         - C(gateway), C(unknown_host), C(gateway_service), C(other_gateway), C(ingress), C(cluster_ip), C(node_port),
-          C(load_balancer), C(external_ip), C(pod_ip), C(host_port), or C(api_server), which is what every pod is to reach.
+          C(load_balancer), C(external_ip), C(pod_ip), C(host_port), or C(api_server) (what every pod reaches).
       type: str
     path:
       description: The way that was tried.
@@ -201,7 +202,8 @@ trials:
       type: str
     expected:
       description:
-        - C(refused by the gateway), C(no connection), C(open by declaration), C(passed by the gateway) or C(a connection).
+        - One of C(refused by the gateway), C(no connection), C(open by declaration), C(passed by the gateway), and of
+          C(api_server), C(a connection).
       type: str
     seen:
       description: What was answered, or why nothing was.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from .gateway_spec import TYPES
 from .gateway_validate import owner_problems
 from .trial_cluster import Seen, control_of, label_of, policies_of
 from .trial_judge import Row, judged, open_reasons, summary_of
-from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, controls_of, sources_of, trials_of
+from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, control_call, controls_of, sources_of, trials_of
 from .trial_proof import NOT_PROVEN, notes_of, unproven
 from .trial_tokens import SIGNED_KINDS
 from .trial_ways import addresses_of, protected_namespaces, ways_of
@@ -44,6 +45,9 @@ from .trial_ways import addresses_of, protected_namespaces, ways_of
 SUBJECT = "gateway_trial"
 EVIDENCE_SCHEMA = 1
 _LONGEST_CALL = 60
+_LONGEST_TOKEN = 48 * 1024
+"""Envoy takes 60 KiB of headers, and a Secret for pods a mebibyte."""
+_LONGEST_AUTHORITY = 256 * 1024
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _NODES = ResourceType("v1", "Node", "nodes", False)
 _INGRESSES = ResourceType("networking.k8s.io/v1", "Ingress", "ingresses", True)
@@ -153,6 +157,14 @@ def _pod_options(params: Mapping[str, Any], ca_pem: str) -> trial_pods.PodOption
 
 
 def _ca(params: Mapping[str, Any]) -> str:
+    found = _authority(params)
+    if len(found) > _LONGEST_AUTHORITY:
+        text = f"is longer than {_LONGEST_AUTHORITY} characters: give the one authority of the gateway's certificate"
+        raise InvalidInput(SUBJECT, [Problem("gateway_ca", text)])
+    return found
+
+
+def _authority(params: Mapping[str, Any]) -> str:
     given = str(params.get("gateway_ca") or "").strip()
     if not given or _CERTIFICATE in given:
         return given
@@ -182,11 +194,19 @@ def _tried(
             by_source.setdefault(one.source.name, []).append(one.call)
     pods = [one for one in sources if one.name in by_source and one.kind != OUTSIDE]
     from_here = by_source.get(OUTSIDE, [])
-    task.progress(f"trying {len(from_here)} calls from here")
-    _keep(found, _from_here(task, from_here, options))
-    for row in _from_here(task, list(controls_of(trials, found).values()), options):
-        found[row["id"]] = {**found[row["id"]], "elsewhere": row["connected"]}
+
+    def from_outside() -> None:
+        task.progress(f"trying {len(from_here)} calls from here")
+        _keep(found, _from_here(task, from_here, options))
+        doubtful = controls_of(trials, found)
+        controls = [control_call(some[0]) for some in doubtful.values()]
+        answers = {row["id"]: row["connected"] for row in _from_here(task, controls, options)}
+        for some in doubtful.values():
+            for one in some:
+                found[one.number] = {**found[one.number], "elsewhere": answers[some[0].number]}
+
     if task.check_mode:
+        from_outside()
         return found, {one.name: "check mode: no pod is made" for one in pods}
 
     def from_pod(source: Source) -> None:
@@ -198,7 +218,9 @@ def _tried(
             # other places are tried all the same
             missing[source.name] = str(failed)
 
-    map_concurrently(from_pod, pods)
+    # most of the time is spent waiting for who does not answer, and for pods to start
+    work: list[Callable[[], None]] = [from_outside, *(partial(from_pod, one) for one in pods)]
+    map_concurrently(lambda one: one(), work)
     return found, missing
 
 
@@ -305,7 +327,9 @@ def _tokens(params: Mapping[str, Any]) -> Iterator[Problem]:
     given = {"access_token": params.get("access_token")}
     given |= {f"refused_tokens.{kind}": (params.get("refused_tokens") or {}).get(kind) for kind in SIGNED_KINDS}
     for path, text in given.items():
-        if text and (not text.isascii() or any(character.isspace() for character in text)):
+        if text and len(text) > _LONGEST_TOKEN:
+            yield Problem(path, f"is longer than {_LONGEST_TOKEN} characters: no proxy takes a header of this length")
+        elif text and (not text.isascii() or any(character.isspace() for character in text)):
             yield Problem(path, "is not a token: it has spaces, or more than ASCII; leave the word Bearer out")
 
 

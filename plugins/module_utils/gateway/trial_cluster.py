@@ -70,6 +70,8 @@ class Way:
     """What the match of a route asks for beside the path."""
     untried: str = ""
     """Why nothing is called there."""
+    ranges: tuple[str, ...] = ()
+    """From where the address lets in alone."""
     is_served: bool = True
     """Whether the gateway is to take calls for the route there: it takes none of a route that it has refused."""
     is_other_port: bool = False

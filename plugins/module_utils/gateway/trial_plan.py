@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any
 
 from .access_spec import CALL
@@ -128,6 +129,9 @@ def trials_of(
         if control is not None and source.kind != OUTSIDE:
             found.append(_numbered(_reaching(control, source), len(found)))
         for way in ways:
+            if source.kind == OUTSIDE and way.kind == GATEWAY and way.is_inside:
+                # for who is in the cluster, and the listener's own address keeps out
+                continue
             for made in _of_way(way, source, credentials):
                 found.append(_numbered(made, len(found)))
     return found
@@ -208,7 +212,7 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
             yield _trial(way, source, name, REAL, None, "the access_token given may call every tool of this route")
         return
     modern = _called(way, token, _listing(), _headers("tools/list"), verify=True)
-    legacy = _called(way, token, _greeting(), {}, verify=True)
+    legacy = {**_called(way, token, _greeting(), {}, verify=True), "ends": True}
     limited = way.route in credentials.limited
     # a refusal is the token's fault where it is to open something, by a declaration that can be compared with it
     note = "" if tools and not limited else _why_maybe_refused(claims, limited)
@@ -232,17 +236,32 @@ def _why_maybe_refused(claims: Mapping[str, Any], limited: bool) -> str:
     return "no rule of auth is for what it claims" if claims else "its claims cannot be read"
 
 
-def controls_of(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
-    """For trials that connected from outside to an address of the cluster's own: the same at a port of nobody's.
+def controls_of(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]]) -> dict[str, list[Trial]]:
+    """The addresses at which a port of nobody's is to be asked as well, with the trials that connected there.
 
-    Another network may have the address as well, and some answer for every address that there is.
+    From outside, another network may have an address of the cluster's own or a private one of its nodes as well, and
+    some answer for every address that there is.
     """
-    doubtful = (one for one in trials if one.source.kind == OUTSIDE and one.way.is_inside and one.call is not None)
-    return {
-        one.number: {**(one.call or {}), "port": NOBODYS_PORT, "tls": False}
-        for one in doubtful
-        if found.get(one.number, {}).get("connected")
-    }
+    doubtful: dict[str, list[Trial]] = {}
+    for one in trials:
+        connected = found.get(one.number, {}).get("connected")
+        if connected and one.source.kind == OUTSIDE and one.call is not None and _is_doubtful(one.way):
+            doubtful.setdefault(one.way.address, []).append(one)
+    return doubtful
+
+
+def control_call(trial: Trial) -> dict[str, Any]:
+    return {**(trial.call or {}), "port": NOBODYS_PORT, "tls": False, "verify": False, "headers": {}, "body": None}
+
+
+def _is_doubtful(way: Way) -> bool:
+    """Who answers at a listener is known by the answer; at other ways a connection is all that is asked for."""
+    if way.is_guarded and way.kind != GATEWAY_SERVICE:
+        return False
+    try:
+        return way.is_inside or ip_address(way.address).is_private
+    except ValueError:
+        return False
 
 
 # --- what is sent

@@ -66,10 +66,19 @@ def _listeners(rows: Sequence[Row]) -> Iterator[Reason]:
     for row in rows:
         if row.trial.way.kind == GATEWAY and row.trial.call is not None:
             by_way.setdefault(row.trial.way.name, []).append(row)
+    proven = {_call_of(some[0]) for some in by_way.values() if any(row.outcome != NOT_TRIED for row in some)}
     for path, some in by_way.items():
         if all(row.outcome == NOT_TRIED for row in some) and not any(row.is_unrouted for row in some):
+            if some[0].trial.way.ranges and _call_of(some[0]) in proven:
+                # its address keeps out who tries; the same gateway has refused at another one
+                continue
             hint = f"A gateway that nobody reaches proves nothing: {_DIAGNOSE}"
             yield _failure(path, f"was reached from nowhere: {some[0].seen}", hint)
+
+
+def _call_of(row: Row) -> tuple[object, ...]:
+    way = row.trial.way
+    return way.route, way.host, way.port, way.path, way.method, way.headers
 
 
 def _unrouted(rows: Sequence[Row]) -> Iterator[Reason]:
@@ -149,6 +158,8 @@ def unreached_from_outside(rows: Iterable[Row]) -> list[str]:
     """Listeners that this machine does not reach: an internal address, or a firewall."""
     found: dict[str, bool] = {}
     for row in rows:
-        if row.trial.source.kind == OUTSIDE and row.trial.way.kind == GATEWAY and row.trial.call is not None:
-            found[row.trial.way.name] = found.get(row.trial.way.name, False) or row.outcome != NOT_TRIED
+        way = row.trial.way
+        if row.trial.source.kind == OUTSIDE and way.kind == GATEWAY and row.trial.call is not None:
+            shown = f"{way.name} (it lets in {', '.join(way.ranges)})" if way.ranges else way.name
+            found[shown] = found.get(shown, False) or row.outcome != NOT_TRIED
     return [name for name, reached in found.items() if not reached]

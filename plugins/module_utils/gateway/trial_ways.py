@@ -12,6 +12,7 @@ from typing import Any
 
 from ..kube.manifests import Object
 from ..kube.syntax import selector_matches
+from .gateway_spec import RANGES
 from .trial_cluster import (
     CLUSTER_IP,
     GATEWAY,
@@ -101,11 +102,19 @@ def _attached(gateway: Object, route: Object) -> Iterator[tuple[Mapping[str, Any
 
 def _gateway_ways(seen: Seen, name: str, open_routes: set[str]) -> Iterator[Way]:
     for gateway in (one for one in seen.gateways if label_of(one) == name):
+        own = [one for one in seen.services if _belongs(one, gateway)]
+        ranges = tuple(dict.fromkeys(text for one in own for text in _ranges(one)))
         for address in addresses_of(gateway):
             for route in led(seen, name):
-                yield from _of_route(seen, gateway, route, address, GATEWAY, label_of(route) in open_routes)
+                for way in _of_route(seen, gateway, route, address, GATEWAY, label_of(route) in open_routes):
+                    yield replace(way, ranges=ranges)
             for listener in gateway["spec"].get("listeners") or ():
                 yield from _unknown(gateway, listener, address)
+        for address in _inside(own) if ranges else ():
+            # what lets in some addresses alone may let in nobody who tries: inside the cluster it is asked as well
+            for route in led(seen, name):
+                for way in _of_route(seen, gateway, route, address, GATEWAY, label_of(route) in open_routes):
+                    yield replace(way, is_inside=True)
         yield from _own_services(seen, gateway, open_routes)
 
 
@@ -197,6 +206,17 @@ def _own_services(seen: Seen, gateway: Object, open_routes: set[str]) -> Iterato
             if found:
                 name = f"{shown}, which is the gateway, asked for {found[0].host}"
                 yield replace(found[0], name=name, port=port, is_inside=kind == CLUSTER_IP)
+
+
+def _ranges(service: Object) -> list[str]:
+    """From where a load balancer lets in alone, if it does not from everywhere."""
+    annotated = (service["metadata"].get("annotations") or {}).get(RANGES, "")
+    return [*(service["spec"].get("loadBalancerSourceRanges") or ()), *filter(None, annotated.split(","))]
+
+
+def _inside(services: Iterable[Object]) -> list[str]:
+    found = [address for one in services for address in one["spec"].get("clusterIPs") or [one["spec"].get("clusterIP")]]
+    return [str(one) for one in found if one and one != "None"]
 
 
 def _belongs(service: Object, gateway: Object) -> bool:

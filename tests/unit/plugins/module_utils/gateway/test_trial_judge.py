@@ -213,6 +213,19 @@ def test_from_a_pod_that_reaches_nothing_closed_ways_prove_nothing(kind: str) ->
         assert trial_proof.unproven(rows, {}) == []
 
 
+def test_a_listener_that_lets_in_some_alone_is_proven_by_another_address_of_the_gateway() -> None:
+    limited = way(ranges=("192.0.2.0/24",))
+    inside = replace(limited, ranges=(), address="10.0.0.7", name="inside")
+    shut = (trial(way=limited), answer(why=SILENT, connected=False))
+    rows = rows_of(shut, (trial(way=inside, source=FOREIGN), answer(401)))
+    assert trial_proof.unproven(rows, {}) == []
+    assert any("lets in 192.0.2.0/24" in note for note in trial_proof.notes_of(rows))
+    [reason] = trial_proof.unproven(rows_of(shut), {})
+    assert "reached from nowhere" in reason.message
+    not_limited = (trial(way=replace(limited, ranges=())), answer(why=SILENT, connected=False))
+    assert trial_proof.unproven(rows_of(not_limited, (trial(way=inside, source=FOREIGN), answer(401))), {})
+
+
 def test_a_host_that_is_closed_to_is_refused_where_the_listener_answers_for_others() -> None:
     closed = answer(why="the connection was closed")
     unknown = trial("unknown_host")

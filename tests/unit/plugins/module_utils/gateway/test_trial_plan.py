@@ -469,6 +469,41 @@ def test_a_control_says_whose_fault_a_refusal_would_be(given: Credentials, note:
     assert {one.is_limited for one in controls} == {limited}
 
 
+def test_an_address_that_lets_in_some_alone_is_asked_inside_the_cluster_as_well() -> None:
+    spec = {
+        "ports": [{"port": 443}],
+        "clusterIP": "10.0.0.7",
+        "labels": OWNED,
+        "loadBalancerSourceRanges": ["192.0.2.0/24"],
+    }
+    cluster = seen(services=[service(), service("envoy", "egs", **spec)])
+    ways = found(cluster)
+    assert ways["gateway", "203.0.113.7", 443].ranges == ("192.0.2.0/24",)
+    assert ways["gateway", "10.0.0.7", 443].is_inside
+    asked = {
+        one.source.kind
+        for one in trials(Credentials(), OUTSIDE, FOREIGN, cluster=cluster)
+        if one.way == ways["gateway", "10.0.0.7", 443]
+    }
+    assert asked == {"foreign pod"}
+    open_to_all = service("envoy", "egs", **{**spec, "loadBalancerSourceRanges": None})
+    assert ("gateway", "10.0.0.7", 443) not in found(seen(services=[service(), open_to_all]))
+
+
+def test_private_addresses_of_nodes_are_controlled_from_outside() -> None:
+    def doubted(source: Source, kind: str, address: str) -> bool:
+        way = Way(kind, "w", address, 30080, "h")
+        one = trial_plan.Trial(0, source, way, "direct call", "none", trial_plan.NO_CONNECTION, {})
+        return bool(trial_plan.controls_of([one], {0: {"connected": True}}))
+
+    assert doubted(OUTSIDE, "node_port", "10.1.0.4")
+    assert doubted(OUTSIDE, "gateway_service", "10.1.0.4")
+    assert not doubted(OUTSIDE, "node_port", "8.8.4.4")
+    assert not doubted(OUTSIDE, "load_balancer", "lb.example.com")
+    assert not doubted(OUTSIDE, "gateway", "10.1.0.4")
+    assert not doubted(FOREIGN, "node_port", "10.1.0.4")
+
+
 def test_every_pod_is_to_reach_the_api_server() -> None:
     api = {"clusterIP": "10.0.0.1", "ports": [{"name": "https", "port": 443}]}
     cluster = seen(services=[service(), service("kubernetes", "default", **api)])
