@@ -23,7 +23,8 @@ description:
     came as far as the server, and is an open way.
   - Past the gateway nobody may connect, but for what O(callers) declares.
   - Where the load balancer lets in some addresses alone, pods ask the gateway at its cluster address as well.
-  - No tool is called. A session that an allowed call has begun is ended. The name in each call is C(mcpops_trial_no_such_tool), which no server has.
+  - No tool is called. The name in each call is C(mcpops_trial_no_such_tool), which no server has. A session that an
+    allowed call has begun is ended.
   - A token that is made here is signed by nobody. It proves that signatures are checked, and not what the gateway would
     say of the audience in a signed one; give O(refused_tokens) for that.
   - What needs a token that may call something is tried with O(access_token). Without it, these trials are reported as

@@ -36,10 +36,9 @@ from . import observe, trial_calls, trial_pods
 from .gateway_spec import TYPES
 from .gateway_validate import owner_problems
 from .trial_cluster import Seen, control_of, label_of, policies_of
-from .trial_judge import Row, judged, open_reasons, summary_of
+from .trial_judge import NOT_PROVEN, Row, judged, notes_of, open_reasons, summary_of, unproven
 from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, control_call, controls_of, sources_of, trials_of
-from .trial_proof import NOT_PROVEN, notes_of, unproven
-from .trial_tokens import SIGNED_KINDS
+from .trial_samples import SIGNED_KINDS
 from .trial_ways import addresses_of, protected_namespaces, ways_of
 
 SUBJECT = "gateway_trial"

@@ -14,7 +14,7 @@ from typing import Any
 from ..kube.manifests import Object
 from ..kube.readiness.cluster import SERVICE_NAME_LABEL
 from ..kube.syntax import selector_matches
-from .trial_matches import DEFAULT_PATH, USUAL_METHOD, Match, matches_of
+from .trial_samples import DEFAULT_PATH, USUAL_METHOD, Match, matches_of
 
 GATEWAY, UNKNOWN_HOST, GATEWAY_SERVICE = "gateway", "unknown_host", "gateway_service"
 OTHER_GATEWAY, INGRESS = "other_gateway", "ingress"

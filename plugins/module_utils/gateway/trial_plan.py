@@ -17,8 +17,7 @@ from typing import Any
 
 from .access_spec import CALL
 from .trial_cluster import GATEWAY, GATEWAY_SERVICE, INGRESS, OTHER_GATEWAY, UNKNOWN_HOST, Way
-from .trial_matches import USUAL_METHOD, merged_headers
-from .trial_tokens import KINDS, claims_of, forged, tools_of
+from .trial_samples import KINDS, USUAL_METHOD, claims_of, forged, merged_headers, tools_of
 
 NO_TOOL = "mcpops_trial_no_such_tool"
 """What is called: a gateway must refuse it without knowing it, and no server has it."""

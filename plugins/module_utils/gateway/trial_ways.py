@@ -35,7 +35,7 @@ from .trial_cluster import (
     service_ways,
     targets,
 )
-from .trial_matches import USUAL_METHOD, matches_of
+from .trial_samples import USUAL_METHOD, matches_of
 
 _OWNED_BY = (
     ("gateway.envoyproxy.io/owning-gateway-name", "gateway.envoyproxy.io/owning-gateway-namespace"),

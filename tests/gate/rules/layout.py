@@ -33,10 +33,8 @@ OTHER_SUBJECTS = {
         "trial_calls",
         "trial_cluster",
         "trial_judge",
-        "trial_matches",
         "trial_pods",
-        "trial_proof",
-        "trial_tokens",
+        "trial_samples",
         "trial_ways",
     ),
     "kmcp": (

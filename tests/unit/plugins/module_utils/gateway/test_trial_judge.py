@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_judge, trial_plan, trial_proof
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_judge, trial_plan
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_cluster import Way
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_judge import judged
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_plan import Source, Trial
@@ -74,7 +74,7 @@ def test_only_the_gateways_own_refusal_counts(found: Any, whose: bool) -> None:
 def test_what_no_route_takes_is_no_refusal(kind: str) -> None:
     [row] = judged([trial(kind)], {0: answer(404)}, {})
     assert (row.outcome, row.is_unrouted) == ("not_tried", True)
-    named = [reason.message for reason in trial_proof.unproven([row], {})]
+    named = [reason.message for reason in trial_judge.unproven([row], {})]
     assert bool(named) is (kind in ("gateway", "other_gateway"))
     assert all("no route took this call" in one for one in named)
     assert outcome(trial(kind, name=trial_plan.SSE), answer(404)) == "refused"
@@ -175,13 +175,13 @@ def test_a_policy_that_is_not_enforced_is_named() -> None:
 
 def test_what_nobody_could_try_is_no_proof() -> None:
     rows = judged([trial(), trial("pod_ip", CLOSED, FOREIGN, number=1)], {}, {FOREIGN.name: "ErrImagePull"})
-    pods, listener = trial_proof.unproven(rows, {FOREIGN.name: "ErrImagePull"})
+    pods, listener = trial_judge.unproven(rows, {FOREIGN.name: "ErrImagePull"})
     assert "ErrImagePull" in pods.message
     assert "reached from nowhere" in listener.message
-    assert trial_proof.unreached_from_outside(rows) == ["the gateway"]
+    assert trial_judge.unreached_from_outside(rows) == ["the gateway"]
     reached = judged([trial()], {0: answer(403)}, {})
-    assert trial_proof.unproven(reached, {}) == []
-    assert trial_proof.unreached_from_outside(reached) == []
+    assert trial_judge.unproven(reached, {}) == []
+    assert trial_judge.unreached_from_outside(reached) == []
 
 
 # --- controls
@@ -203,14 +203,14 @@ def test_from_a_pod_that_reaches_nothing_closed_ways_prove_nothing(kind: str) ->
     one = trial(kind, expected, limited)
     shut = rows_of((replace(API_SERVER, source=limited), CLOSED_TO_IT), (one, CLOSED_TO_IT))
     assert [row.outcome for row in shut] == ["not_tried", "not_tried"]
-    [reason] = trial_proof.unproven(shut, {})
+    [reason] = trial_judge.unproven(shut, {})
     assert reason.subject == limited.name
     assert "NetworkPolicy f/out limits its pods" in reason.message
     for control in (API_SERVER, trial(source=FOREIGN), trial("cluster_ip", DECLARED, FOREIGN)):
         rows = rows_of((replace(control, source=limited), answer(403)), (one, CLOSED_TO_IT))
         assert rows[1].outcome == "refused"
         assert "NetworkPolicy f/out limits what this pod may reach" in rows[1].seen
-        assert trial_proof.unproven(rows, {}) == []
+        assert trial_judge.unproven(rows, {}) == []
 
 
 def test_a_listener_that_lets_in_some_alone_is_proven_by_another_address_of_the_gateway() -> None:
@@ -218,12 +218,12 @@ def test_a_listener_that_lets_in_some_alone_is_proven_by_another_address_of_the_
     inside = replace(limited, ranges=(), address="10.0.0.7", name="inside")
     shut = (trial(way=limited), answer(why=SILENT, connected=False))
     rows = rows_of(shut, (trial(way=inside, source=FOREIGN), answer(401)))
-    assert trial_proof.unproven(rows, {}) == []
-    assert any("lets in 192.0.2.0/24" in note for note in trial_proof.notes_of(rows))
-    [reason] = trial_proof.unproven(rows_of(shut), {})
+    assert trial_judge.unproven(rows, {}) == []
+    assert any("lets in 192.0.2.0/24" in note for note in trial_judge.notes_of(rows))
+    [reason] = trial_judge.unproven(rows_of(shut), {})
     assert "reached from nowhere" in reason.message
     not_limited = (trial(way=replace(limited, ranges=())), answer(why=SILENT, connected=False))
-    assert trial_proof.unproven(rows_of(not_limited, (trial(way=inside, source=FOREIGN), answer(401))), {})
+    assert trial_judge.unproven(rows_of(not_limited, (trial(way=inside, source=FOREIGN), answer(401))), {})
 
 
 def test_a_host_that_is_closed_to_is_refused_where_the_listener_answers_for_others() -> None:
@@ -234,7 +234,7 @@ def test_a_host_that_is_closed_to_is_refused_where_the_listener_answers_for_othe
     elsewhere = replace(unknown, way=replace(unknown.way, port=8443))
     doubted = rows_of((trial(), answer(401)), (elsewhere, closed))
     assert doubted[1].outcome == "not_tried"
-    assert any("does this listener answer" in note for note in trial_proof.notes_of(doubted))
+    assert any("does this listener answer" in note for note in trial_judge.notes_of(doubted))
 
 
 def control(route: str = "mcp/echo", **given: Any) -> Trial:
@@ -266,23 +266,23 @@ def test_a_given_token_that_opens_nothing_fails_and_says_what_was_answered(
     cases: list[tuple[Trial, Any]], failing: list[str]
 ) -> None:
     rows = rows_of(*cases, (trial(), answer(401)))
-    found = [one for one in trial_proof.unproven(rows, {}) if one.subject == "access_token"]
+    found = [one for one in trial_judge.unproven(rows, {}) if one.subject == "access_token"]
     assert [one.message.partition("HTTPRoute ")[2].partition(" ")[0] for one in found] == failing
     assert all(any(said in one.message for said in ("Jwt is expired", "RBAC", "not trusted")) for one in found)
 
 
 def test_a_route_that_lets_in_by_address_is_named() -> None:
     rows = rows_of((control(note="ranges", is_limited=True), answer(403, "RBAC: access denied")))
-    assert any("source_ranges" in note for note in trial_proof.notes_of(rows))
+    assert any("source_ranges" in note for note in trial_judge.notes_of(rows))
 
 
 @pytest.mark.parametrize("option", ["given", "signed"])
 def test_a_given_token_that_is_sent_nowhere_is_named(option: str) -> None:
     rows = rows_of((trial(credential=option, call=None, note="not without TLS"), None))
-    [note] = trial_proof.notes_of(rows)
+    [note] = trial_judge.notes_of(rows)
     assert note.endswith("was not sent: not without TLS.")
     none = rows_of((trial(credential=option, call=None, note=trial_plan.NO_ACCESS_TOKEN), None))
-    assert trial_proof.notes_of(none) == []
+    assert trial_judge.notes_of(none) == []
 
 
 RIGHT = {"expired": "Jwt is expired", "wrong audience": "Audiences in Jwt are not allowed"}
@@ -306,7 +306,7 @@ RIGHT = {"expired": "Jwt is expired", "wrong audience": "Audiences in Jwt are no
 )
 def test_a_refused_token_must_be_refused_for_its_own_fault(kind: str, found: Any, proves: bool) -> None:
     def failing(*cases: tuple[Trial, Any]) -> list[str]:
-        reasons = trial_proof.unproven(rows_of(*cases), {})
+        reasons = trial_judge.unproven(rows_of(*cases), {})
         return [one.message for one in reasons if one.subject == f"refused_tokens.{kind.replace(' ', '_')}"]
 
     one = trial(name=kind, credential="signed")

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway import (
     trial_cluster,
     trial_plan,
-    trial_tokens,
+    trial_samples,
     trial_ways,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_cluster import Seen, Way
@@ -553,9 +553,9 @@ def test_neighbours_and_declared_callers_are_places_to_try_from() -> None:
     ],
 )
 def test_a_forged_token_is_wrong_in_one_claim_and_signed_by_nobody(kind: str, claim: str, wrong: bool) -> None:
-    right = trial_tokens.claims_of(trial_tokens.forged("foreign_key", "echo", AUTH, 1_800_000_000))
-    text = trial_tokens.forged(kind, "echo", AUTH, 1_800_000_000)
-    claims = trial_tokens.claims_of(text)
+    right = trial_samples.claims_of(trial_samples.forged("foreign_key", "echo", AUTH, 1_800_000_000))
+    text = trial_samples.forged(kind, "echo", AUTH, 1_800_000_000)
+    claims = trial_samples.claims_of(text)
     differ = {key for key in right if claims[key] != right[key]}
     assert (claim in differ) is wrong
     assert differ <= {claim, "iss", "nbf", "iat"}
@@ -565,7 +565,7 @@ def test_a_forged_token_is_wrong_in_one_claim_and_signed_by_nobody(kind: str, cl
 
 
 def test_an_expired_token_was_right_once() -> None:
-    claims = trial_tokens.claims_of(trial_tokens.forged("expired", "echo", AUTH, 1_800_000_000))
+    claims = trial_samples.claims_of(trial_samples.forged("expired", "echo", AUTH, 1_800_000_000))
     assert claims["nbf"] < claims["exp"] < 1_800_000_000
 
 
@@ -582,9 +582,9 @@ def test_an_expired_token_was_right_once() -> None:
     ],
 )
 def test_what_claims_open(claims: dict[str, Any], route_name: str, expected: tuple[str, ...] | None) -> None:
-    assert trial_tokens.tools_of({"iss": ISSUER, **claims}, route_name, AUTH) == expected
+    assert trial_samples.tools_of({"iss": ISSUER, **claims}, route_name, AUTH) == expected
 
 
 @pytest.mark.parametrize("text", ["", "a", "a.b", "a.!.c", "..", "e30.W10.x", "e30.ImEi.x", "ü.ü.ü", "a.e30.c"])
 def test_anything_may_be_given_as_a_token(text: str) -> None:
-    assert trial_tokens.claims_of(text) == {}
+    assert trial_samples.claims_of(text) == {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_matches import (
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_samples import (
     Match,
     matches_of,
     merged_headers,
