@@ -216,7 +216,7 @@ options:
     type: list
     elements: str
   issuer_ports:
-    description: Ports of the issuers' keys; 443 if not set.
+    description: Ports of the issuers' keys; 443 if not set. Empty for nothing, where all keys are in ConfigMaps.
     type: list
     elements: int
   wait:

@@ -13,21 +13,28 @@ author: The mcpops.platform contributors (@mcpops)
 description:
   - Finds the ways in the cluster itself and not in what is declared. These are the listeners of the gateway with every
     route that leads to a server, routes of other gateways and Ingresses to the same servers, and every Service, node
-    port, load balancer, host port and pod address behind them.
+    port, load balancer, host port and pod address behind them, also at other ports of the same pods.
+  - A call looks as the match of its route asks (path, method, headers, query). Where a route is served, the answer 404
+    proves nothing and fails, but at the path of streams.
   - Each way is tried from this machine, from a pod in a namespace of its own, and from pods in the namespaces of
     O(callers) and of the servers. Pods are those of Jobs. They are removed afterwards, also when the task fails.
   - At the gateway, calls without a token, with forged ones, of the older era without headers, with headers that lie, as
     batches and at the path of streams must be refused by Envoy itself. A refusal of the server means that the call
     came as far as the server, and is an open way.
   - Past the gateway nobody may connect, but for what O(callers) declares.
-  - No tool is called. The name in each call is C(mcpops_trial_no_such_tool), which no server has.
+  - Where the load balancer lets in some addresses alone, pods ask the gateway at its cluster address as well.
+  - No tool is called. The name in each call is C(mcpops_trial_no_such_tool), which no server has. A session that an
+    allowed call has begun is ended.
   - A token that is made here is signed by nobody. It proves that signatures are checked, and not what the gateway would
     say of the audience in a signed one; give O(refused_tokens) for that.
   - What needs a token that may call something is tried with O(access_token). Without it, these trials are reported as
     not tried, and never as passed.
-  - One answer to what is forbidden fails the task, which names the way. So do pods that could not run, and a listener
-    that was reached from nowhere.
-  - TCPRoute, TLSRoute, GRPCRoute and TLS listeners that pass through are not tried. Calls are sent directly and not by
+  - One answer to what is forbidden fails the task, which names the way. So do pods that could not run or that reach
+    nothing at all, not even the API server, and a listener that was reached from nowhere.
+  - A token that was given fails the task where it proves nothing, with what was answered. O(access_token) must open a
+    route, and each of O(refused_tokens) must be refused for what is wrong in it.
+  - TCPRoute, TLSRoute, GRPCRoute, and what leads to something else than a Service, are named in RV(notes) and not
+    tried. So are matches that no call can be made up for, and Services without pods. Calls are sent directly and not by
     a proxy of the environment.
 extends_documentation_fragment:
   - mcpops.platform.kubernetes
@@ -135,7 +142,7 @@ options:
     type: int
     default: 4
   wait_timeout:
-    description: Longest wait for the pods of one place in seconds.
+    description: Longest wait for a pod to start, in seconds. For its calls it has as long as they can take.
     type: int
     default: 180
 """
@@ -179,7 +186,7 @@ trials:
     kind:
       description:
         - C(gateway), C(unknown_host), C(gateway_service), C(other_gateway), C(ingress), C(cluster_ip), C(node_port),
-          C(load_balancer), C(external_ip), C(pod_ip) or C(host_port).
+          C(load_balancer), C(external_ip), C(pod_ip), C(host_port), or C(api_server) (what every pod reaches).
       type: str
     path:
       description: The way that was tried.
@@ -195,7 +202,9 @@ trials:
         - C(none), C(forged) (signed by nobody), C(signed) (one of O(refused_tokens)) or C(given) (O(access_token)).
       type: str
     expected:
-      description: C(refused by the gateway), C(no connection), C(open by declaration) or C(passed by the gateway).
+      description:
+        - One of C(refused by the gateway), C(no connection), C(open by declaration), C(passed by the gateway), and of
+          C(api_server), C(a connection).
       type: str
     seen:
       description: What was answered, or why nothing was.

@@ -181,12 +181,19 @@ def _diagnosis() -> Diagnosis:
 
 
 _KEPT = ("get", "list", "create", "patch", "delete")
+CONTROLLER, TRIAL = "gateway_controller", "gateway_trial"
+"""Uses of namespaces that a site has which installs the controller, and one that tries the ways around its gateway."""
 SPREAD = ("HTTPRoute", "HTTPRouteFilter", "BackendTrafficPolicy", "SecurityPolicy")
 """What routes consist of: those of a gateway are looked for in all namespaces."""
 RIGHTS = (
     *(
-        Right(plural, _KEPT, version.partition("/")[0], STAGE, everywhere=kind == gateway_readiness.CLASS)
+        Right(plural, _KEPT, version.partition("/")[0], STAGE)
         for kind, (version, plural) in KINDS.items()
+        if kind != gateway_readiness.CLASS
+    ),
+    *(
+        Right("gatewayclasses", verbs, "gateway.networking.k8s.io", place, everywhere=True)
+        for place, verbs in ((STAGE, ("get", "list")), (CONTROLLER, _KEPT))
     ),
     *(
         Right(plural, ("list",), version.partition("/")[0], STAGE, everywhere=True)
@@ -200,13 +207,15 @@ RIGHTS = (
     Right("networkpolicies", ("list",), "networking.k8s.io", STAGE, everywhere=True),
     # where verification looks for ways in, and the pods that try them
     *(
-        Right(resource, verbs, group, STAGE, everywhere=True)
+        Right(resource, verbs, group, TRIAL, everywhere=True)
         for resource, verbs, group in (
+            ("gateways", ("list",), "gateway.networking.k8s.io"),
             ("services", ("list",), ""),
             ("pods", ("list",), ""),
             ("nodes", ("list",), ""),
             ("endpointslices", ("list",), "discovery.k8s.io"),
             ("ingresses", ("list",), "networking.k8s.io"),
+            *((f"{kind}routes", ("list",), "gateway.networking.k8s.io") for kind in ("grpc", "tls", "tcp")),
             ("namespaces", ("list", "create", "delete"), ""),
             ("jobs", ("create", "delete"), "batch"),
             ("secrets", ("create", "delete"), ""),

@@ -350,7 +350,9 @@ def _proxy_policy(gateway: DeclaredGateway) -> Object:
     cidrs = gateway.options.get("issuer_cidrs")
     blocks = outside if cidrs is None else [{"cidr": cidr} for cidr in cidrs]
     peers = [{"ipBlock": block} for block in blocks]
-    issuer_ports = sorted(set(gateway.options.get("issuer_ports") or [HTTPS_PORT]))
+    given = gateway.options.get("issuer_ports")
+    # none where all keys are in ConfigMaps: nothing is fetched
+    issuer_ports = [HTTPS_PORT] if given is None else sorted(set(given))
     egress = [
         way_to_names(),
         {
@@ -365,7 +367,7 @@ def _proxy_policy(gateway: DeclaredGateway) -> Object:
             for namespace, found in sorted(ports.items())
         ),
     ]
-    if peers:
+    if peers and issuer_ports:
         egress.append({"to": peers, "ports": [{"port": port, "protocol": "TCP"} for port in issuer_ports]})
     inside = sorted({proxy_port(one["port"]) for one in gateway.listeners})
     spec = {

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +35,18 @@ from ..waiting import wait_timeout_problems
 from . import observe, trial_calls, trial_pods
 from .gateway_spec import TYPES
 from .gateway_validate import owner_problems
-from .trial_cluster import Seen, label_of
-from .trial_judge import NOT_PROVEN, Row, judged, open_reasons, summary_of, unproven, unreached_from_outside
-from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, controls_of, sources_of, trials_of
-from .trial_tokens import SIGNED_KINDS
+from .trial_cluster import Seen, control_of, label_of, policies_of
+from .trial_judge import NOT_PROVEN, Row, judged, notes_of, open_reasons, summary_of, unproven
+from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, control_call, controls_of, sources_of, trials_of
+from .trial_samples import SIGNED_KINDS
 from .trial_ways import addresses_of, protected_namespaces, ways_of
 
 SUBJECT = "gateway_trial"
 EVIDENCE_SCHEMA = 1
 _LONGEST_CALL = 60
+_LONGEST_TOKEN = 48 * 1024
+"""Envoy takes 60 KiB of headers, and a Secret for pods a mebibyte."""
+_LONGEST_AUTHORITY = 256 * 1024
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _NODES = ResourceType("v1", "Node", "nodes", False)
 _INGRESSES = ResourceType("networking.k8s.io/v1", "Ingress", "ingresses", True)
@@ -54,7 +59,17 @@ _LISTED: Mapping[str, ResourceType] = {
     "nodes": _NODES,
     "policies": KUBERNETES_TYPES["NetworkPolicy"],
     "ingresses": _INGRESSES,
+    "namespaces": trial_pods.NAMESPACES,
 }
+_OTHER_ROUTES = tuple(
+    (f"gateway.networking.k8s.io/{version}", kind)
+    for kind, versions in (
+        ("GRPCRoute", ("v1", "v1alpha2")),
+        ("TLSRoute", ("v1", "v1alpha3", "v1alpha2")),
+        ("TCPRoute", ("v1", "v1alpha2")),
+    )
+    for version in versions
+)
 
 
 def problems(params: Mapping[str, Any]) -> list[Problem]:
@@ -84,8 +99,11 @@ def converge(task: Task) -> Result:
         raise NotReady(SUBJECT, [Reason(f"Gateway {name}", NOT_PROVEN, why, hint)], probe=True)
     foreign = trial_pods.new_name()
     ways = ways_of(seen, name, anonymous_routes(params))
-    sources = sources_of(params.get("callers") or (), protected_namespaces(seen, name), foreign)
-    trials = trials_of(ways, sources, _credentials(params))
+    sources = [
+        replace(one, policies=policies_of(seen, one.namespace, one.labels, "Egress"))
+        for one in sources_of(params.get("callers") or (), protected_namespaces(seen, name), foreign)
+    ]
+    trials = trials_of(ways, sources, _credentials(params), control_of(seen))
     options = _pod_options(params, ca_pem)
     found, missing = _tried(task, kube, trials, sources, options)
     rows = judged(trials, found, missing)
@@ -109,13 +127,21 @@ def _look(kube: Kube) -> Seen:
         return kube.list_objects(resource)
 
     kube.kinds()
-    return Seen(**dict(zip(_LISTED, map_concurrently(listed, list(_LISTED.values())), strict=True)))
+    others = {
+        kind: found
+        for version, kind in reversed(_OTHER_ROUTES)
+        if (found := kube.resource_type(version, kind, refresh=False))
+    }
+    listing = {**_LISTED, **others}
+    answers = dict(zip(listing, map_concurrently(listed, list(listing.values())), strict=True))
+    return Seen(**{key: answers[key] for key in _LISTED}, others=[one for kind in others for one in answers[kind]])
 
 
 def _credentials(params: Mapping[str, Any]) -> Credentials:
     refused = {kind: text for kind, text in (params.get("refused_tokens") or {}).items() if text}
     declared = frozenset(label for label, _one in _routes(params))
-    return Credentials(params.get("access_token") or "", refused, params.get("auth") or (), declared)
+    limited = frozenset(label for label, one in _routes(params) if one.get("source_ranges"))
+    return Credentials(params.get("access_token") or "", refused, params.get("auth") or (), declared, limited)
 
 
 def _pod_options(params: Mapping[str, Any], ca_pem: str) -> trial_pods.PodOptions:
@@ -130,6 +156,14 @@ def _pod_options(params: Mapping[str, Any], ca_pem: str) -> trial_pods.PodOption
 
 
 def _ca(params: Mapping[str, Any]) -> str:
+    found = _authority(params)
+    if len(found) > _LONGEST_AUTHORITY:
+        text = f"is longer than {_LONGEST_AUTHORITY} characters: give the one authority of the gateway's certificate"
+        raise InvalidInput(SUBJECT, [Problem("gateway_ca", text)])
+    return found
+
+
+def _authority(params: Mapping[str, Any]) -> str:
     given = str(params.get("gateway_ca") or "").strip()
     if not given or _CERTIFICATE in given:
         return given
@@ -159,11 +193,19 @@ def _tried(
             by_source.setdefault(one.source.name, []).append(one.call)
     pods = [one for one in sources if one.name in by_source and one.kind != OUTSIDE]
     from_here = by_source.get(OUTSIDE, [])
-    task.progress(f"trying {len(from_here)} calls from here")
-    _keep(found, _from_here(task, from_here, options))
-    for row in _from_here(task, list(controls_of(trials, found).values()), options):
-        found[row["id"]] = {**found[row["id"]], "elsewhere": row["connected"]}
+
+    def from_outside() -> None:
+        task.progress(f"trying {len(from_here)} calls from here")
+        _keep(found, _from_here(task, from_here, options))
+        doubtful = controls_of(trials, found)
+        controls = [control_call(some[0]) for some in doubtful.values()]
+        answers = {row["id"]: row["connected"] for row in _from_here(task, controls, options)}
+        for some in doubtful.values():
+            for one in some:
+                found[one.number] = {**found[one.number], "elsewhere": answers[some[0].number]}
+
     if task.check_mode:
+        from_outside()
         return found, {one.name: "check mode: no pod is made" for one in pods}
 
     def from_pod(source: Source) -> None:
@@ -175,7 +217,9 @@ def _tried(
             # other places are tried all the same
             missing[source.name] = str(failed)
 
-    map_concurrently(from_pod, pods)
+    # most of the time is spent waiting for who does not answer, and for pods to start
+    work: list[Callable[[], None]] = [from_outside, *(partial(from_pod, one) for one in pods)]
+    map_concurrently(lambda one: one(), work)
     return found, missing
 
 
@@ -200,7 +244,7 @@ def _from_here(task: Task, calls: Sequence[Mapping[str, Any]], options: trial_po
 
 def _concluded(task: Task, rows: Sequence[Row], missing: Mapping[str, str]) -> Result:
     reasons = [*open_reasons(rows), *unproven(rows, missing)]
-    notes = [f"Not reached from this machine: {name}." for name in unreached_from_outside(rows)]
+    notes = notes_of(rows)
     if task.check_mode:
         notes.append("Check mode: nothing was tried from pods.")
         for reason in reasons:
@@ -282,7 +326,9 @@ def _tokens(params: Mapping[str, Any]) -> Iterator[Problem]:
     given = {"access_token": params.get("access_token")}
     given |= {f"refused_tokens.{kind}": (params.get("refused_tokens") or {}).get(kind) for kind in SIGNED_KINDS}
     for path, text in given.items():
-        if text and (not text.isascii() or any(character.isspace() for character in text)):
+        if text and len(text) > _LONGEST_TOKEN:
+            yield Problem(path, f"is longer than {_LONGEST_TOKEN} characters: no proxy takes a header of this length")
+        elif text and (not text.isascii() or any(character.isspace() for character in text)):
             yield Problem(path, "is not a token: it has spaces, or more than ASCII; leave the word Bearer out")
 
 

@@ -5,7 +5,8 @@
 """Makes calls, and tells what came of each. Pods run this file as it is: it needs Python's standard library alone.
 
 A call is {id, address, port, tls, verify, host, method, path, headers, body, attempts, connects}. It is made again
-until somebody answers, or with `connects` until there is a connection. What came of it is {id, connected, sent, status,
+until somebody answers, or with `connects` until there is a connection. With `ends` a session that it has begun is
+ended. What came of it is {id, connected, sent, status,
 headers, body, why}: no status where nobody answered, and `why` not.
 """
 
@@ -25,7 +26,7 @@ from typing import Any
 Call = Mapping[str, Any]
 Found = dict[str, Any]
 
-AT_ONCE = 16
+AT_ONCE = 32
 MOST_BYTES = 2048
 PAUSE_SECONDS = 1.0
 SILENT = "no answer in time"
@@ -83,16 +84,16 @@ def _made(call: Call, timeout: float, context: ssl.SSLContext) -> Found:
         try:
             raw.settimeout(timeout)
             if not call.get("tls"):
-                return _asked(call, raw, timeout, found)
+                return _asked(call, raw, timeout, found, context)
             with contextlib.closing(context.wrap_socket(raw, server_hostname=call["host"])) as secured:
-                return _asked(call, secured, timeout, found)
+                return _asked(call, secured, timeout, found, context)
         except ssl.SSLCertVerificationError as exc:
             return dict(found, why=f"its certificate is not trusted: {exc.verify_message}")
         except (OSError, ValueError, http.client.HTTPException) as exc:
             return dict(found, why=_why(exc))
 
 
-def _asked(call: Call, connected: socket.socket, timeout: float, found: Found) -> Found:
+def _asked(call: Call, connected: socket.socket, timeout: float, found: Found, context: ssl.SSLContext) -> Found:
     connection = http.client.HTTPConnection(call["host"], timeout=timeout)
     connection.sock = connected
     body = call.get("body")
@@ -100,6 +101,7 @@ def _asked(call: Call, connected: socket.socket, timeout: float, found: Found) -
     connection.request(call["method"], call["path"], body.encode() if body else None, headers)
     found["sent"] = True
     answer = connection.getresponse()
+    session = answer.headers.get("mcp-session-id", "")
     kept = {name: answer.headers[name] for name in HEADERS if answer.headers.get(name)}
     if "mcp-session-id" in kept:
         # that there is one tells who has answered; whoever knows it is in the session
@@ -107,7 +109,18 @@ def _asked(call: Call, connected: socket.socket, timeout: float, found: Found) -
     # what is printed in a pod is in its log, and a server may answer with what it was sent
     token = str(call["headers"].get("Authorization", "")).partition(" ")[2]
     body_seen = _beginning(answer, timeout)
+    if session and call.get("ends"):
+        found["ended"] = _ended(call, session, timeout, context)
     return dict(found, status=answer.status, headers=kept, body=body_seen.replace(token, "***") if token else body_seen)
+
+
+def _ended(call: Call, session: str, timeout: float, context: ssl.SSLContext) -> bool:
+    """Whether the server was told that nobody comes back to the session that it keeps for the caller."""
+    kept = {name: value for name, value in call["headers"].items() if name.lower() not in ("content-type", "accept")}
+    last = dict(call, method="DELETE", body=None, ends=False, headers=dict(kept, **{"Mcp-Session-Id": session}))
+    # what comes of it says nothing of the call before: a server need not let sessions be ended
+    status = _made(last, timeout, context)["status"]
+    return bool(status and status < 300)
 
 
 def _beginning(answer: http.client.HTTPResponse, timeout: float) -> str:

@@ -14,14 +14,16 @@ from typing import Any
 from ..kube.manifests import Object
 from ..kube.readiness.cluster import SERVICE_NAME_LABEL
 from ..kube.syntax import selector_matches
+from .trial_samples import DEFAULT_PATH, USUAL_METHOD, Match, matches_of
 
 GATEWAY, UNKNOWN_HOST, GATEWAY_SERVICE = "gateway", "unknown_host", "gateway_service"
 OTHER_GATEWAY, INGRESS = "other_gateway", "ingress"
 CLUSTER_IP, NODE_PORT, LOAD_BALANCER, EXTERNAL_IP = "cluster_ip", "node_port", "load_balancer", "external_ip"
 POD_IP, HOST_PORT = "pod_ip", "host_port"
+API_SERVER = "api_server"
+NO_PODS = "no pod is behind it now; try again when there is one"
 NOBODY = "mcpops-trial"
 """What stands for the star of a host name."""
-DEFAULT_PATH = "/mcp"
 _LOADED = ("ip", "hostname")
 
 
@@ -37,6 +39,9 @@ class Seen:
     nodes: Sequence[Object] = ()
     policies: Sequence[Object] = ()
     ingresses: Sequence[Object] = ()
+    namespaces: Sequence[Object] = ()
+    others: Sequence[Object] = ()
+    """Routes of kinds that no call is made for: GRPCRoute, TCPRoute, TLSRoute."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,17 @@ class Way:
     """The NetworkPolicies that choose the pod behind it."""
     is_inside: bool = False
     """Whether the address is one of the cluster's own, which another network may have as well."""
+    method: str = USUAL_METHOD
+    headers: tuple[tuple[str, str], ...] = ()
+    """What the match of a route asks for beside the path."""
+    untried: str = ""
+    """Why nothing is called there."""
+    ranges: tuple[str, ...] = ()
+    """From where the address lets in alone."""
+    is_served: bool = True
+    """Whether the gateway is to take calls for the route there: it takes none of a route that it has refused."""
+    is_other_port: bool = False
+    """One that no route leads to, of a pod that some route leads to: who answers there need not be the server."""
 
     @property
     def is_guarded(self) -> bool:
@@ -87,8 +103,8 @@ def label_of(item: Object) -> str:
 
 
 def led(seen: Seen, gateway: str) -> list[Object]:
-    """The routes of a gateway that lead to servers, whoever made them."""
-    return [route for route in seen.routes if parents(route, gateway) and any(targets(route))]
+    """The routes of a gateway that lead to servers, whoever made them and whatever they call a server."""
+    return [route for route in seen.routes if parents(route, gateway) and any(_references(route))]
 
 
 def parents(route: Object, gateway: str) -> list[Mapping[str, Any]]:
@@ -100,25 +116,33 @@ def parents(route: Object, gateway: str) -> list[Mapping[str, Any]]:
     ]
 
 
+def _references(route: Object) -> Iterator[Mapping[str, Any]]:
+    for rule in route["spec"].get("rules") or ():
+        yield from rule.get("backendRefs") or ()
+
+
 def targets(route: Object) -> Iterator[tuple[str, int]]:
     """(namespace/name, port) of the Services that a route leads to."""
-    for rule in route["spec"].get("rules") or ():
-        for one in rule.get("backendRefs") or ():
-            if one.get("kind", "Service") == "Service":
-                yield (
-                    f"{one.get('namespace') or route['metadata']['namespace']}/{one['name']}",
-                    int(one.get("port") or 0),
-                )
+    for one in _references(route):
+        if one.get("kind", "Service") == "Service":
+            yield f"{one.get('namespace') or route['metadata']['namespace']}/{one['name']}", int(one.get("port") or 0)
 
 
-def paths(route: Object) -> list[str]:
-    found = [
-        str((match.get("path") or {}).get("value") or "/")
-        for rule in route["spec"].get("rules") or ()
-        if rule.get("backendRefs")
-        for match in rule.get("matches") or [{}]
-    ]
+def other_targets(route: Object) -> list[str]:
+    """What a route leads to that is no Service, such as a Backend of Envoy Gateway."""
+    place = route["metadata"]["namespace"]
+    found = (
+        f"{one['kind']} {one.get('namespace') or place}/{one['name']}"
+        for one in _references(route)
+        if one.get("kind", "Service") != "Service"
+    )
     return list(dict.fromkeys(found))
+
+
+def _direct_path(route: Object) -> str:
+    """Where a server itself is asked: by the first path that leads to it."""
+    usable: list[Match] = [one for one in matches_of(route) if not one.why_not]
+    return usable[0].path.partition("?")[0] if usable else DEFAULT_PATH
 
 
 def balanced_addresses(item: Object) -> list[str]:
@@ -176,7 +200,7 @@ def backends(seen: Seen, gateway: str, open_routes: set[str]) -> list[Backend]:
                     port=at,
                     pod=pod,
                     namespace=namespace,
-                    path=before.path if before else paths(route)[0],
+                    path=before.path if before else _direct_path(route),
                     services=tuple(dict.fromkeys(services)),
                     is_open=bool(before and before.is_open) or label_of(route) in open_routes,
                     policies=_choosing(seen, pods.get((namespace, pod))),
@@ -212,26 +236,42 @@ def _choosing(seen: Seen, pod: Object | None) -> tuple[str, ...]:
     if pod is None:
         return ()
     metadata = pod["metadata"]
+    return policies_of(seen, metadata["namespace"], metadata.get("labels") or {}, "Ingress")
+
+
+def policies_of(seen: Seen, namespace: str, labels: Mapping[str, str], direction: str) -> tuple[str, ...]:
     return tuple(
         label_of(one)
         for one in seen.policies
-        if one["metadata"]["namespace"] == metadata["namespace"]
-        and "Ingress" in (one["spec"].get("policyTypes") or ["Ingress"])
-        and selector_matches(one["spec"].get("podSelector") or {}, metadata.get("labels") or {})
+        if one["metadata"]["namespace"] == namespace
+        and direction in (one["spec"].get("policyTypes") or ["Ingress"])
+        and selector_matches(one["spec"].get("podSelector") or {}, labels)
     )
 
 
-def service_ways(seen: Seen, backends: Sequence[Backend]) -> Iterator[Way]:
+def control_of(seen: Seen) -> Way | None:
+    """What every pod of a cluster reaches, unless something closes the way out of where it is."""
+    for service in seen.services:
+        if label_of(service) == "default/kubernetes":
+            for kind, shown, address, port, _row in service_addresses(seen, service):
+                if kind == CLUSTER_IP:
+                    return Way(
+                        API_SERVER, f"the API server, {shown}", address, port, "kubernetes", "/version", tls=True
+                    )
+    return None
+
+
+def service_ways(seen: Seen, gateway: str, backends: Sequence[Backend]) -> Iterator[Way]:
     """Every Service that leads to one of these pods, and not only those that routes name."""
     at = {(one.address, one.port): one for one in backends}
+    pods = {one.address: one for one in backends}
     for service in seen.services:
         for kind, shown, address, port, row in service_addresses(seen, service):
-            behind = [
-                at[address_port]
-                for endpoint_address, endpoint_port, _pod in _endpoints(seen, label_of(service), int(row["port"]))
-                if (address_port := (endpoint_address, endpoint_port)) in at
-            ]
-            if behind:
+            ends = [one[:2] for one in _endpoints(seen, label_of(service), int(row["port"]))]
+            behind = [at[end] for end in ends if end in at]
+            others = [pods[end[0]] for end in ends if end[0] in pods and end not in at]
+            is_other = not behind
+            if behind := behind or others:
                 metadata = service["metadata"]
                 yield Way(
                     kind=kind,
@@ -244,7 +284,20 @@ def service_ways(seen: Seen, backends: Sequence[Backend]) -> Iterator[Way]:
                     is_open=all(one.is_open for one in behind),
                     policies=behind[0].policies,
                     is_inside=kind == CLUSTER_IP,
+                    is_other_port=is_other,
                 )
+    for name in sorted(_empty(seen, gateway)):
+        yield Way(CLUSTER_IP, f"Service {name}", "", 0, "", services=(name,), untried=NO_PODS)
+
+
+def _empty(seen: Seen, gateway: str) -> set[str]:
+    """The Services of routes that no pod is behind."""
+    return {
+        service
+        for route in led(seen, gateway)
+        for service, port in targets(route)
+        if not any(_endpoints(seen, service, port))
+    }
 
 
 def _names(backends: Iterable[Backend]) -> list[str]:
@@ -253,57 +306,81 @@ def _names(backends: Iterable[Backend]) -> list[str]:
 
 def pod_ways(seen: Seen, backends: Sequence[Backend]) -> Iterator[Way]:
     pods = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in seen.pods}
+    routed = {(one.address, one.port) for one in backends}
     for one in backends:
-        made = Way(
-            kind=POD_IP,
-            name=f"Pod {one.namespace}/{one.pod} at {one.address}:{one.port}",
-            address=one.address,
-            port=one.port,
-            host=f"{one.address}:{one.port}",
-            path=one.path,
-            services=one.services,
-            is_open=one.is_open,
-            policies=one.policies,
-            is_inside=True,
-        )
+        made = _pod_way(one, one.port)
         yield made
         pod = pods.get((one.namespace, one.pod))
-        for container in (pod or {"spec": {}})["spec"].get("containers") or ():
-            for port in container.get("ports") or ():
-                if port.get("hostPort") and port["containerPort"] == one.port and pod is not None:
-                    address, at = str((pod.get("status") or {}).get("hostIP")), int(port["hostPort"])
-                    name = f"host port of Pod {one.namespace}/{one.pod} at {address}:{at}"
-                    yield replace(
-                        made,
-                        kind=HOST_PORT,
-                        name=name,
-                        address=address,
-                        port=at,
-                        host=f"{address}:{at}",
-                        is_inside=False,
-                    )
+        for port in _container_ports(pod):
+            number = int(port["containerPort"])
+            if number != one.port and (one.address, number) in routed:
+                # its own entry comes or has been
+                continue
+            other = made if number == one.port else replace(_pod_way(one, number), is_other_port=True)
+            if other is not made:
+                yield other
+            if port.get("hostPort") and pod is not None:
+                address, at = str((pod.get("status") or {}).get("hostIP")), int(port["hostPort"])
+                name = f"host port of Pod {one.namespace}/{one.pod} at {address}:{at}"
+                host = f"{address}:{at}"
+                yield replace(other, kind=HOST_PORT, name=name, address=address, port=at, host=host, is_inside=False)
+
+
+def _pod_way(one: Backend, port: int) -> Way:
+    return Way(
+        kind=POD_IP,
+        name=f"Pod {one.namespace}/{one.pod} at {one.address}:{port}",
+        address=one.address,
+        port=port,
+        host=f"{one.address}:{port}",
+        path=one.path,
+        services=one.services,
+        is_open=one.is_open,
+        policies=one.policies,
+        is_inside=True,
+    )
+
+
+def _container_ports(pod: Object | None) -> Iterator[Mapping[str, Any]]:
+    spec = (pod or {"spec": {}})["spec"]
+    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+        for port in container.get("ports") or ():
+            if port.get("protocol", "TCP") == "TCP":
+                yield port
 
 
 def ingress_ways(seen: Seen, backends: Sequence[Backend]) -> Iterator[Way]:
     known = {name: one for one in backends for name in one.services}
     for item in seen.ingresses:
-        for rule in item["spec"].get("rules") or ():
-            for path in (rule.get("http") or {}).get("paths") or ():
-                service = ((path.get("backend") or {}).get("service") or {}).get("name")
-                behind = known.get(f"{item['metadata']['namespace']}/{service}")
-                if behind is None:
-                    continue
-                for address in balanced_addresses(item):
-                    host = str(rule.get("host") or address).replace("*", NOBODY)
-                    for tls, port in ((False, 80), *([(True, 443)] if item["spec"].get("tls") else [])):
-                        yield Way(
-                            kind=INGRESS,
-                            name=f"Ingress {label_of(item)} at {address}:{port}, host {host}",
-                            address=address,
-                            port=port,
-                            host=host,
-                            path=behind.path,
-                            tls=tls,
-                            services=behind.services,
-                            is_open=behind.is_open,
-                        )
+        for host, path, service in _ingress_rules(item):
+            behind = known.get(f"{item['metadata']['namespace']}/{service}")
+            if behind is None:
+                continue
+            for address in balanced_addresses(item):
+                asked = str(host or address).replace("*", NOBODY)
+                for tls, port in ((False, 80), *([(True, 443)] if item["spec"].get("tls") else [])):
+                    yield Way(
+                        kind=INGRESS,
+                        name=f"Ingress {label_of(item)} at {address}:{port}, host {asked}, path {path or behind.path}",
+                        address=address,
+                        port=port,
+                        host=asked,
+                        path=path or behind.path,
+                        tls=tls,
+                        services=behind.services,
+                        is_open=behind.is_open,
+                    )
+
+
+def _ingress_rules(item: Object) -> Iterator[tuple[str, str, str]]:
+    """(host, path, Service) of each; no path where the server's own is below it."""
+    for rule in item["spec"].get("rules") or ():
+        for one in (rule.get("http") or {}).get("paths") or ():
+            value = str(one.get("path") or "/")
+            below = one.get("pathType") != "Exact" and DEFAULT_PATH.startswith(value.rstrip("/"))
+            yield str(rule.get("host") or ""), "" if below else value, _service_name(one.get("backend"))
+    yield "", "", _service_name(item["spec"].get("defaultBackend"))
+
+
+def _service_name(backend: Mapping[str, Any] | None) -> str:
+    return str(((backend or {}).get("service") or {}).get("name") or "")

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any
 
 from .access_spec import CALL
 from .trial_cluster import GATEWAY, GATEWAY_SERVICE, INGRESS, OTHER_GATEWAY, UNKNOWN_HOST, Way
-from .trial_tokens import KINDS, claims_of, forged, tools_of
+from .trial_samples import KINDS, USUAL_METHOD, claims_of, forged, merged_headers, tools_of
 
 NO_TOOL = "mcpops_trial_no_such_tool"
 """What is called: a gateway must refuse it without knowing it, and no server has it."""
@@ -27,7 +28,10 @@ NO_TOKEN, FORBIDDEN_TOOL, OLD_ERA = "no token", "forbidden tool", "old era witho
 LYING_NAME, LYING_METHOD, BATCH, SSE, DIRECT = "lying name", "lying method", "batch", "SSE path", "direct call"
 CONTROL, OLD_CONTROL = "allowed call", "allowed call of the older era"
 REFUSED_BY_GATEWAY, NO_CONNECTION, ANSWERED = "refused by the gateway", "no connection", "passed by the gateway"
-OPEN_BY_DECLARATION = "open by declaration"
+OPEN_BY_DECLARATION, REACHED = "open by declaration", "a connection"
+REACHES = "control"
+"""That anything is reached from a pod: from one that may reach nothing, all ways are closed."""
+NO_ACCESS_TOKEN = "no access_token was given: only a real one gets as far as this"
 _PREFIX = "io.modelcontextprotocol"
 _LISTED = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 NOBODYS_PORT = 9
@@ -46,6 +50,8 @@ class Source:
     namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     services: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = field(default=(), compare=False)
+    """The NetworkPolicies that limit what its pod may reach."""
 
     @property
     def name(self) -> str:
@@ -70,6 +76,8 @@ class Trial:
     expected: str
     call: Mapping[str, Any] | None = field(default=None, repr=False)
     note: str = ""
+    is_limited: bool = False
+    """Whether the route lets in by address as well, which may be what refuses a call."""
 
     @property
     def needs_pod(self) -> bool:
@@ -85,6 +93,8 @@ class Credentials:
     auth: Sequence[Mapping[str, Any]] = ()
     routes: frozenset[str] = frozenset()
     """Those that are declared, as namespace/name: behind any other may be somebody who keeps tokens."""
+    limited: frozenset[str] = frozenset()
+    """Those of them that have source_ranges."""
 
     def why_not(self, way: Way) -> str:
         """Why no token that is worth something is sent there; empty where it may be."""
@@ -109,11 +119,18 @@ def sources_of(callers: Sequence[Mapping[str, Any]], namespaces: Sequence[str], 
     return [*found, *(Source(CALLER, place) for place in namespaces if place not in declared)]
 
 
-def trials_of(ways: Sequence[Way], sources: Sequence[Source], credentials: Credentials) -> list[Trial]:
-    """All of them, numbered in this order."""
+def trials_of(
+    ways: Sequence[Way], sources: Sequence[Source], credentials: Credentials, control: Way | None = None
+) -> list[Trial]:
+    """All of them, numbered in this order; with what anybody in the cluster is to reach."""
     found: list[Trial] = []
     for source in sources:
+        if control is not None and source.kind != OUTSIDE:
+            found.append(_numbered(_reaching(control, source), len(found)))
         for way in ways:
+            if source.kind == OUTSIDE and way.kind == GATEWAY and way.is_inside:
+                # for who is in the cluster, and the listener's own address keeps out
+                continue
             for made in _of_way(way, source, credentials):
                 found.append(_numbered(made, len(found)))
     return found
@@ -121,18 +138,26 @@ def trials_of(ways: Sequence[Way], sources: Sequence[Source], credentials: Crede
 
 def _numbered(trial: Trial, number: int) -> Trial:
     call = None if trial.call is None else {**trial.call, "id": number}
-    return Trial(number, trial.source, trial.way, trial.name, trial.credential, trial.expected, call, trial.note)
+    return replace(trial, number=number, call=call)
+
+
+def _reaching(control: Way, source: Source) -> Trial:
+    call = {**_called(control, headers={}), "method": "GET", "body": None, "attempts": ALLOWED_ATTEMPTS}
+    return Trial(0, source, control, REACHES, NONE, REACHED, {**call, "connects": True})
 
 
 def _of_way(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
-    if way.is_open:
+    if way.untried:
+        expected = REFUSED_BY_GATEWAY if way.is_guarded else NO_CONNECTION
+        yield Trial(0, source, way, NO_TOKEN if way.is_guarded else DIRECT, NONE, expected, note=way.untried)
+    elif way.is_open:
         name = NO_TOKEN if way.is_guarded else DIRECT
         yield Trial(0, source, way, name, NONE, OPEN_BY_DECLARATION, note="a route to it is declared anonymous")
     elif way.kind in (UNKNOWN_HOST, GATEWAY_SERVICE, INGRESS):
         yield _trial(way, source, NO_TOKEN, NONE, _called(way))
     elif way.kind in (GATEWAY, OTHER_GATEWAY):
         yield from _without_rights(way, source, credentials)
-        if way.kind == GATEWAY:
+        if way.kind == GATEWAY and way.method == USUAL_METHOD:
             yield from _with_rights(way, source, credentials)
     elif source.may_call(way):
         call = {**_called(way), "attempts": ALLOWED_ATTEMPTS}
@@ -150,9 +175,11 @@ def _trial(
 def _without_rights(way: Way, source: Source, credentials: Credentials) -> Iterator[Trial]:
     """No token, and tokens that nobody has to take."""
     yield _trial(way, source, NO_TOKEN, NONE, _called(way))
-    yield _trial(way, source, OLD_ERA, NONE, _called(way, headers={}, body=_body(modern=False)))
-    yield _trial(way, source, LYING_NAME, NONE, _called(way, headers=_headers(name="echo")))
-    yield _trial(way, source, BATCH, NONE, _called(way, headers={}, body=_batch()))
+    if way.method == USUAL_METHOD:
+        # what another method carries is no call
+        yield _trial(way, source, OLD_ERA, NONE, _called(way, headers={}, body=_body(modern=False)))
+        yield _trial(way, source, LYING_NAME, NONE, _called(way, headers=_headers(name="echo")))
+        yield _trial(way, source, BATCH, NONE, _called(way, headers={}, body=_batch()))
     yield _trial(way, source, SSE, NONE, _stream(way))
     route = way.route.rpartition("/")[2]
     for kind in KINDS:
@@ -171,9 +198,7 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
     token, route = credentials.token, way.route.rpartition("/")[2]
     if not token:
         for name in names:
-            yield _trial(
-                way, source, name, REAL, None, "no access_token was given: only a real one gets as far as this"
-            )
+            yield _trial(way, source, name, REAL, None, NO_ACCESS_TOKEN)
         return
     if why := credentials.why_not(way):
         for name in names:
@@ -186,9 +211,12 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
             yield _trial(way, source, name, REAL, None, "the access_token given may call every tool of this route")
         return
     modern = _called(way, token, _listing(), _headers("tools/list"), verify=True)
-    legacy = _called(way, token, _greeting(), {}, verify=True)
-    yield Trial(0, source, way, CONTROL, REAL, ANSWERED, modern)
-    yield Trial(0, source, way, OLD_CONTROL, REAL, ANSWERED, legacy)
+    legacy = {**_called(way, token, _greeting(), {}, verify=True), "ends": True}
+    limited = way.route in credentials.limited
+    # a refusal is the token's fault where it is to open something, by a declaration that can be compared with it
+    note = "" if tools and not limited else _why_maybe_refused(claims, limited)
+    yield Trial(0, source, way, CONTROL, REAL, ANSWERED, modern, note, limited)
+    yield Trial(0, source, way, OLD_CONTROL, REAL, ANSWERED, legacy, note, limited)
     allowed = tools[0] if tools else "echo"
     calls = {
         FORBIDDEN_TOOL: _called(way, token, verify=True),
@@ -201,17 +229,38 @@ def _with_rights(way: Way, source: Source, credentials: Credentials) -> Iterator
         yield _trial(way, source, name, REAL, calls[name])
 
 
-def controls_of(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
-    """For trials that connected from outside to an address of the cluster's own: the same at a port of nobody's.
+def _why_maybe_refused(claims: Mapping[str, Any], limited: bool) -> str:
+    if limited:
+        return "it lets in its source_ranges alone"
+    return "no rule of auth is for what it claims" if claims else "its claims cannot be read"
 
-    Another network may have the address as well, and some answer for every address that there is.
+
+def controls_of(trials: Sequence[Trial], found: Mapping[int, Mapping[str, Any]]) -> dict[str, list[Trial]]:
+    """The addresses at which a port of nobody's is to be asked as well, with the trials that connected there.
+
+    From outside, another network may have an address of the cluster's own or a private one of its nodes as well, and
+    some answer for every address that there is.
     """
-    doubtful = (one for one in trials if one.source.kind == OUTSIDE and one.way.is_inside and one.call is not None)
-    return {
-        one.number: {**(one.call or {}), "port": NOBODYS_PORT, "tls": False}
-        for one in doubtful
-        if found.get(one.number, {}).get("connected")
-    }
+    doubtful: dict[str, list[Trial]] = {}
+    for one in trials:
+        connected = found.get(one.number, {}).get("connected")
+        if connected and one.source.kind == OUTSIDE and one.call is not None and _is_doubtful(one.way):
+            doubtful.setdefault(one.way.address, []).append(one)
+    return doubtful
+
+
+def control_call(trial: Trial) -> dict[str, Any]:
+    return {**(trial.call or {}), "port": NOBODYS_PORT, "tls": False, "verify": False, "headers": {}, "body": None}
+
+
+def _is_doubtful(way: Way) -> bool:
+    """Who answers at a listener is known by the answer; at other ways a connection is all that is asked for."""
+    if way.is_guarded and way.kind != GATEWAY_SERVICE:
+        return False
+    try:
+        return way.is_inside or ip_address(way.address).is_private
+    except ValueError:
+        return False
 
 
 # --- what is sent
@@ -266,10 +315,10 @@ def _called(
         # a token that is worth something goes to nobody else
         "verify": verify,
         "host": way.host,
-        "method": "POST",
+        "method": way.method,
         "path": way.path,
-        "headers": sent,
-        "body": _body() if body is None else body,
+        "headers": merged_headers(sent, way.headers),
+        "body": (_body() if body is None else body) if way.method == USUAL_METHOD else None,
         "attempts": GATEWAY_ATTEMPTS if way.kind in (GATEWAY, OTHER_GATEWAY) else 1,
         "connects": not way.is_guarded,
     }

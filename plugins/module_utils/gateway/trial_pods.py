@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,13 +32,17 @@ NAMESPACES = ResourceType("v1", "Namespace", "namespaces", False)
 TRIAL_LABEL = "mcpops.io/gateway-trial"
 """On all that is made for trials, with the gateway: what a broken run has left is found by it."""
 CALLS_EACH = 250
-"""How many calls one Job makes: a Secret holds a mebibyte."""
+BYTES_EACH = 600 * 1024
+"""How many calls one Job makes: its Secret holds a mebibyte, of which the authorities and the program take some."""
 LEFT_BEHIND = timedelta(hours=1)
 _JOBS, _SECRETS = TYPES["Job"], TYPES["Secret"]
 _KEPT_SECONDS = 300
 _USER = 65532
 _MOUNT = "/trial"
 _NEVER = "mcpops.io/never"
+_RUNS = "its pod has not ended yet"
+_TO_END = 10.0
+"""For a pod whose calls are over: until the API server knows that it has ended."""
 
 
 class PodsFailed(Exception):
@@ -86,24 +91,46 @@ def calls_from(
 ) -> list[dict[str, Any]]:
     """What came of each; PodsFailed where no pod ran."""
     found: list[dict[str, Any]] = []
-    for start in range(0, len(calls), CALLS_EACH):
-        found += _one_job(kube, task, source, calls[start : start + CALLS_EACH], options)
+    for some in portions(calls):
+        found += _one_job(kube, task, source, some, options)
     return found
+
+
+def portions(calls: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """As many calls as fit into one Secret: tokens may be long, and each call has one."""
+    some: list[Mapping[str, Any]] = []
+    held = 0
+    for call in calls:
+        size = len(json.dumps(call))
+        if some and (len(some) == CALLS_EACH or held + size > BYTES_EACH):
+            yield some
+            some, held = [], 0
+        some.append(call)
+        held += size
+    if some:
+        yield some
+
+
+def longest_seconds(calls: Sequence[Mapping[str, Any]], timeout: float) -> float:
+    """How long these calls can take if nobody answers any: to connect, to agree on TLS, to answer, to end."""
+    each = [(call.get("attempts") or 1) * (4 * timeout + trial_calls.PAUSE_SECONDS) for call in calls]
+    return sum(each) / trial_calls.AT_ONCE + max(each, default=0.0)
 
 
 def _one_job(
     kube: Kube, task: Task, source: Source, calls: Sequence[Mapping[str, Any]], options: PodOptions
 ) -> list[dict[str, Any]]:
     name, place = new_name(), source.namespace
+    seconds = longest_seconds(calls, options.timeout)
     try:
         try:
             made = kube.request(
-                "POST", _JOBS.path(place), body=job(name, source, options), action=f"make Job {place}/{name}"
+                "POST", _JOBS.path(place), body=job(name, source, options, seconds), action=f"make Job {place}/{name}"
             ).json()
             # with its owner the Secret goes even where this process is ended before it removes both
             body = secret(name, place, calls, options, str(made["metadata"]["uid"]))
             kube.request("POST", _SECRETS.path(place), body=body, action=f"make Secret {place}/{name}")
-            return _results(kube, task, place, name, Deadline(options.wait_timeout))
+            return _results(kube, task, place, name, options.wait_timeout, seconds)
         finally:
             _delete(kube, _JOBS, place, name)
             _delete(kube, _SECRETS, place, name)
@@ -121,23 +148,31 @@ def _delete(kube: Kube, resource: ResourceType, place: str | None, name: str) ->
     )
 
 
-def _results(kube: Kube, task: Task, place: str, name: str, deadline: Deadline) -> list[dict[str, Any]]:
-    """The lines of the pod's log, once its Job has ended."""
+def _results(kube: Kube, task: Task, place: str, name: str, to_start: float, to_call: float) -> list[dict[str, Any]]:
+    """The lines of the pod's log, once its Job has ended. A pod that runs has as long as its calls can take."""
 
     def look() -> tuple[list[Object], str]:
         pods = kube.list_objects(PODS, place, label_selector=f"batch.kubernetes.io/job-name={name}")
         phases = {(pod.get("status") or {}).get("phase") for pod in pods}
         if phases & {"Succeeded", "Failed"}:
             return pods, ""
-        # one that runs is not ready by design
-        reasons = [] if "Running" in phases else explain_pods(pods)
+        if "Running" in phases:
+            # it is not ready by design
+            return pods, _RUNS
+        reasons = explain_pods(pods)
         if any(one.terminal for one in reasons):
             return pods, ""
-        return pods, str(reasons[0]) if reasons else "its pod has not ended yet" if pods else "it has made no pod yet"
+        return pods, str(reasons[0]) if reasons else "its pod has not started yet" if pods else "it has made no pod yet"
 
-    pods, lacking = poll(
-        look, lambda found: f"Job {place}/{name}: {found[1]}" if found[1] else None, deadline, task.progress
-    )
+    def waited(seconds: float, *enough: str) -> tuple[list[Object], str]:
+        def missing(found: tuple[list[Object], str]) -> str | None:
+            return None if found[1] in ("", *enough) else f"Job {place}/{name}: {found[1]}"
+
+        return poll(look, missing, Deadline(seconds), task.progress)
+
+    pods, lacking = waited(to_start, _RUNS)
+    if lacking == _RUNS:
+        pods, lacking = waited(to_call + _TO_END)
     done = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Succeeded"]
     if not done:
         raise PodsFailed(_why(kube, place, name, pods, lacking))
@@ -167,7 +202,7 @@ def _labels(options: PodOptions) -> dict[str, str]:
     return {TRIAL_LABEL: options.owner}
 
 
-def job(name: str, source: Source, options: PodOptions) -> Object:
+def job(name: str, source: Source, options: PodOptions, seconds: float) -> Object:
     """One pod that calls once, with the labels of a caller, and is behind no Service of theirs."""
     container = {
         "name": "calls",
@@ -206,7 +241,7 @@ def job(name: str, source: Source, options: PodOptions) -> Object:
         "metadata": {"name": name, "namespace": source.namespace, "labels": _labels(options)},
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": max(1, int(options.wait_timeout)),
+            "activeDeadlineSeconds": math.ceil(options.wait_timeout + seconds + _TO_END),
             "ttlSecondsAfterFinished": _KEPT_SECONDS,
             "template": {"metadata": {"labels": labels}, "spec": pod},
         },

@@ -34,7 +34,7 @@ OTHER_SUBJECTS = {
         "trial_cluster",
         "trial_judge",
         "trial_pods",
-        "trial_tokens",
+        "trial_samples",
         "trial_ways",
     ),
     "kmcp": (

@@ -274,8 +274,40 @@ def test_without_a_token_nothing_is_said_of_tools(stands: None, args: dict[str, 
 def test_a_token_that_opens_nothing_proves_nothing(
     stands: None, args: dict[str, Any], installed: Any, run_task: Any
 ) -> None:
-    done = run_task("gateway_trial", {**args, "access_token": installed.token("nobody")})
-    assert set(tried(done["trials"], OUTSIDE, "given").values()) == {"not_tried"}
+    failed = run_task("gateway_trial", {**args, "access_token": installed.token("nobody")}, fails=True)
+    assert set(tried(failed["trials"], OUTSIDE, "given").values()) == {"not_tried"}
+    assert "access_token" in failed["msg"]
+    assert "RBAC: access denied" in failed["msg"]
+    assert failed["open"] == []
+
+
+def test_a_refused_token_that_is_wrong_in_more_proves_nothing(
+    stands: None, args: dict[str, Any], installed: Any, run_task: Any
+) -> None:
+    ended = installed.token("user", aud="api://other", exp=int(time.time()) - 600)
+    tokens = {"wrong_audience": ended, "other_tenant": "opaque"}
+    failed = run_task("gateway_trial", {**args, "refused_tokens": tokens}, fails=True)
+    assert "refused_tokens.wrong_audience" in failed["msg"]
+    assert "Jwt is expired" in failed["msg"]
+    assert "refused_tokens.other_tenant" in failed["msg"]
+
+
+def test_pods_that_reach_nothing_are_no_proof(stands: None, args: dict[str, Any], cluster: Any, run_task: Any) -> None:
+    closed = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "no-way-out", "namespace": calls.SERVERS},
+        "spec": {"podSelector": {"matchLabels": {"app": "planner"}}, "policyTypes": ["Egress"]},
+    }
+    mesh.apply(cluster, [closed])
+    try:
+        callers = [{"namespace": calls.SERVERS, "pod_labels": {"app": "planner"}}]
+        failed = run_task("gateway_trial", {**args, "callers": callers}, fails=True)
+        assert f"NetworkPolicy {calls.SERVERS}/no-way-out limits its pods" in failed["msg"]
+        assert tried(failed["trials"], f"{NEIGHBOUR} (app=planner)", "none", "pod_ip") == {"direct call": "not_tried"}
+        assert tried(failed["trials"], "foreign pod", "none", "pod_ip") == {"direct call": "refused"}
+    finally:
+        cluster.kubectl("delete", "networkpolicy", "-n", calls.SERVERS, "no-way-out")
 
 
 def test_pods_that_cannot_run_are_no_proof(stands: None, args: dict[str, Any], cluster: Any, run_task: Any) -> None:

@@ -30,8 +30,9 @@ def test_the_keys_of_issuers_are_let_out_to(issuers: list[dict[str, Any]], ports
     assert found == ports
     [policy] = [one for some in of_gateway(issuer_ports=found) for one in some if one["kind"] == "NetworkPolicy"]
     ways = [([peer.get("ipBlock", {}).get("cidr") for peer in one["to"]], one) for one in policy["spec"]["egress"]]
-    [outside] = [rule for cidrs, rule in ways if "::/0" in cidrs and "0.0.0.0/0" in cidrs]
-    assert [port["port"] for port in outside["ports"]] == (ports or [443])
+    outside = [rule for cidrs, rule in ways if "::/0" in cidrs and "0.0.0.0/0" in cidrs]
+    # without keys to fetch there is no way out at all
+    assert [[port["port"] for port in rule["ports"]] for rule in outside] == ([ports] if ports else [])
 
 
 def test_claims_of_callers_and_places_of_servers() -> None:
@@ -44,13 +45,26 @@ def test_claims_of_callers_and_places_of_servers() -> None:
 
 def test_rights_of_a_gateway_are_asked_where_there_is_one() -> None:
     without = domains.rights({"kmcp": ["k"], "mcp": ["m"], "gateway": []})
-    more = domains.rights({"kmcp": ["k"], "mcp": ["m"], "gateway": ["g", "m"]})
+    uses = {"gateway": ["g", "m"], "gateway_controller": ["c"], "gateway_trial": ["g"]}
+    more = domains.rights({"kmcp": ["k"], "mcp": ["m"], **uses})
     added = [one for one in more if one not in without]
-    [of_class] = [one for one in added if one["resource"] == "gatewayclasses"]
-    assert of_class["namespaces"] == [] and {"get", "create", "patch", "delete"} <= set(of_class["verbs"])
+    of_class = [one for one in added if one["resource"] == "gatewayclasses"]
+    assert not any(one["namespaces"] for one in of_class)
+    assert {"get", "create", "patch", "delete"} <= {verb for one in of_class for verb in one["verbs"]}
     everywhere = {one["resource"] for one in added if not one["namespaces"] and "list" in one["verbs"]}
     # what routes consist of is looked for wherever it is
     assert {kind for kind, _suffix in CHILDREN} == {*SPREAD, "NetworkPolicy"}
     assert {"httproutes", "httproutefilters", "backendtrafficpolicies", "securitypolicies"} <= everywhere
     assert "networkpolicies" in everywhere
+    pods = {("jobs", "create"), ("secrets", "delete"), ("namespaces", "create")}
+    for lacking, gone in (("gateway_trial", pods), ("gateway_controller", {("gatewayclasses", "create")})):
+        fewer = domains.rights({use: places for use, places in uses.items() if use != lacking})
+        held, all_held = (
+            {(one["resource"], verb) for one in some if one not in without for verb in one["verbs"]}
+            for some in (fewer, more)
+        )
+        assert gone <= all_held
+        assert not gone & held, lacking
+    # whoever installed the controller, that a class is accepted is awaited
+    assert ("gatewayclasses", "get") in {(one["resource"], verb) for one in fewer for verb in one["verbs"]}
     assert not [one for one in without if one["resource"] in ("gateways", "gatewayclasses", "httproutes")]

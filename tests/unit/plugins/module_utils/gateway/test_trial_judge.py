@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,7 +53,6 @@ def outcome(one: Trial, found: Any) -> str:
         pytest.param(answer(401, "Jwt is expired", server="envoy"), True, id="expired"),
         pytest.param(answer(403, "Audiences in Jwt are not allowed"), True, id="audience"),
         pytest.param(answer(403, "RBAC: access denied\n"), True, id="rule"),
-        pytest.param(answer(404), True, id="no route"),
         pytest.param(answer(401), True, id="without words"),
         pytest.param(answer(401, '{"error":"invalid_token"}'), False, id="a server's token check"),
         pytest.param(answer(403, "Forbidden"), False, id="a server's words"),
@@ -70,17 +70,45 @@ def test_only_the_gateways_own_refusal_counts(found: Any, whose: bool) -> None:
     assert outcome(trial(), found) == ("refused" if whose else "open")
 
 
+@pytest.mark.parametrize("kind", ["gateway", "other_gateway", "gateway_service", "ingress"])
+def test_what_no_route_takes_is_no_refusal(kind: str) -> None:
+    [row] = judged([trial(kind)], {0: answer(404)}, {})
+    assert (row.outcome, row.is_unrouted) == ("not_tried", True)
+    named = [reason.message for reason in trial_judge.unproven([row], {})]
+    assert bool(named) is (kind in ("gateway", "other_gateway"))
+    assert all("no route took this call" in one for one in named)
+    assert outcome(trial(kind, name=trial_plan.SSE), answer(404)) == "refused"
+    assert outcome(trial(way=way(kind, is_served=False)), answer(404)) == "refused"
+    assert outcome(trial(kind), answer(404, "Not Found")) == "open"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (answer(200, '{"jsonrpc":"2.0"}'), "open"),
+        (answer(400, "", mcp_session_id="given"), "open"),
+        (answer(401, "", www_authenticate="Bearer"), "open"),
+        (answer(200, "# HELP up"), "not_tried"),
+        (answer(why=SILENT), "not_tried"),
+    ],
+)
+def test_another_port_of_a_server_is_open_where_a_server_answers(found: Any, expected: str) -> None:
+    assert outcome(trial("pod_ip", CLOSED, FOREIGN, way=way("pod_ip", is_other_port=True)), found) == expected
+
+
 @pytest.mark.parametrize(
     ("one", "found", "expected"),
     [
         pytest.param(trial(), answer(why="connection refused", connected=False), "not_tried", id="not reached"),
         pytest.param(trial(), answer(why="no answer in time"), "open", id="passed on to who is silent"),
         pytest.param(trial(), answer(why="its certificate is not trusted"), "not_tried", id="not trusted"),
-        pytest.param(trial("unknown_host"), answer(why="the connection was closed"), "refused", id="name not served"),
+        pytest.param(trial("unknown_host"), answer(why="the connection was closed"), "not_tried", id="closed to all"),
         pytest.param(trial("unknown_host"), answer(200), "open", id="name served"),
         pytest.param(trial("unknown_host"), answer(404, "<html>", server="nginx"), "refused", id="another gateway"),
         pytest.param(trial("unknown_host"), answer(404, '{"error":1}'), "open", id="a server's 404"),
-        pytest.param(trial("gateway_service"), answer(why="refused", connected=False), "refused", id="port closed"),
+        pytest.param(trial("gateway_service"), answer(why="refused", connected=False), "not_tried", id="port closed"),
+        pytest.param(trial("gateway_service"), answer(why=SILENT), "not_tried", id="gateway silent"),
+        pytest.param(trial("unknown_host"), answer(why=SILENT), "not_tried", id="listener silent"),
         pytest.param(trial("pod_ip", CLOSED), answer(why="no answer in time", connected=False), "refused", id="closed"),
         pytest.param(trial("pod_ip", CLOSED), answer(why="no answer in time"), "open", id="accepted and silent"),
         pytest.param(trial("pod_ip", CLOSED), answer(401, "Jwt is missing"), "open", id="past the gateway 401 is open"),
@@ -154,3 +182,137 @@ def test_what_nobody_could_try_is_no_proof() -> None:
     reached = judged([trial()], {0: answer(403)}, {})
     assert trial_judge.unproven(reached, {}) == []
     assert trial_judge.unreached_from_outside(reached) == []
+
+
+# --- controls
+
+
+def rows_of(*cases: tuple[Trial, Any]) -> list[trial_judge.Row]:
+    numbered = [replace(one, number=number) for number, (one, _found) in enumerate(cases)]
+    return judged(numbered, {number: found for number, (_one, found) in enumerate(cases) if found}, {})
+
+
+CLOSED_TO_IT = answer(why=SILENT, connected=False)
+API_SERVER = trial("api_server", trial_plan.REACHED, FOREIGN, name=trial_plan.REACHES)
+
+
+@pytest.mark.parametrize("kind", ["pod_ip", "gateway_service"])
+def test_from_a_pod_that_reaches_nothing_closed_ways_prove_nothing(kind: str) -> None:
+    expected = CLOSED if kind == "pod_ip" else REFUSED
+    limited = replace(FOREIGN, policies=("f/out",))
+    one = trial(kind, expected, limited)
+    shut = rows_of((replace(API_SERVER, source=limited), CLOSED_TO_IT), (one, CLOSED_TO_IT))
+    assert [row.outcome for row in shut] == ["not_tried", "not_tried"]
+    [reason] = trial_judge.unproven(shut, {})
+    assert reason.subject == limited.name
+    assert "NetworkPolicy f/out limits its pods" in reason.message
+    for control in (API_SERVER, trial(source=FOREIGN), trial("cluster_ip", DECLARED, FOREIGN)):
+        rows = rows_of((replace(control, source=limited), answer(403)), (one, CLOSED_TO_IT))
+        assert rows[1].outcome == "refused"
+        assert "NetworkPolicy f/out limits what this pod may reach" in rows[1].seen
+        assert trial_judge.unproven(rows, {}) == []
+
+
+def test_a_listener_that_lets_in_some_alone_is_proven_by_another_address_of_the_gateway() -> None:
+    limited = way(ranges=("192.0.2.0/24",))
+    inside = replace(limited, ranges=(), address="10.0.0.7", name="inside")
+    shut = (trial(way=limited), answer(why=SILENT, connected=False))
+    rows = rows_of(shut, (trial(way=inside, source=FOREIGN), answer(401)))
+    assert trial_judge.unproven(rows, {}) == []
+    assert any("lets in 192.0.2.0/24" in note for note in trial_judge.notes_of(rows))
+    [reason] = trial_judge.unproven(rows_of(shut), {})
+    assert "reached from nowhere" in reason.message
+    not_limited = (trial(way=replace(limited, ranges=())), answer(why=SILENT, connected=False))
+    assert trial_judge.unproven(rows_of(not_limited, (trial(way=inside, source=FOREIGN), answer(401))), {})
+
+
+def test_a_host_that_is_closed_to_is_refused_where_the_listener_answers_for_others() -> None:
+    closed = answer(why="the connection was closed")
+    unknown = trial("unknown_host")
+    assert rows_of((trial(), answer(401, "Jwt is missing")), (unknown, closed))[1].outcome == "refused"
+    assert rows_of((trial(), answer(401)), (unknown, answer(why=SILENT)))[1].outcome == "not_tried"
+    elsewhere = replace(unknown, way=replace(unknown.way, port=8443))
+    doubted = rows_of((trial(), answer(401)), (elsewhere, closed))
+    assert doubted[1].outcome == "not_tried"
+    assert any("does this listener answer" in note for note in trial_judge.notes_of(doubted))
+
+
+def control(route: str = "mcp/echo", **given: Any) -> Trial:
+    place = replace(way(), route=route, name=f"listener for {route}")
+    return trial(way=place, name=trial_plan.CONTROL, credential="given", expected=trial_plan.ANSWERED, **given)
+
+
+EXPIRED = answer(401, "Jwt is expired")
+UNKNOWN = "no rule of auth is for what it claims"
+
+
+@pytest.mark.parametrize(
+    ("cases", "failing"),
+    [
+        pytest.param([(control(), EXPIRED)], ["mcp/echo"], id="expired"),
+        pytest.param([(control(), answer(200))], [], id="good"),
+        pytest.param([(control(), EXPIRED), (control(), answer(200))], [], id="good from one place"),
+        pytest.param([(control(), answer(200)), (control("mcp/b"), EXPIRED)], ["mcp/b"], id="good for one of two"),
+        pytest.param(
+            [(control(), answer(200)), (control("mcp/b", note=UNKNOWN), EXPIRED)], [], id="not for the other one"
+        ),
+        pytest.param([(control("mcp/b", note=UNKNOWN), EXPIRED)], ["mcp/b"], id="for none"),
+        pytest.param([(control(note="ranges", is_limited=True), answer(403, "RBAC: access denied"))], [], id="ranges"),
+        pytest.param([(control(), answer(why="its certificate is not trusted"))], ["mcp/echo"], id="not trusted"),
+        pytest.param([(control(), answer(why="connection refused", connected=False))], [], id="not reached"),
+    ],
+)
+def test_a_given_token_that_opens_nothing_fails_and_says_what_was_answered(
+    cases: list[tuple[Trial, Any]], failing: list[str]
+) -> None:
+    rows = rows_of(*cases, (trial(), answer(401)))
+    found = [one for one in trial_judge.unproven(rows, {}) if one.subject == "access_token"]
+    assert [one.message.partition("HTTPRoute ")[2].partition(" ")[0] for one in found] == failing
+    assert all(any(said in one.message for said in ("Jwt is expired", "RBAC", "not trusted")) for one in found)
+
+
+def test_a_route_that_lets_in_by_address_is_named() -> None:
+    rows = rows_of((control(note="ranges", is_limited=True), answer(403, "RBAC: access denied")))
+    assert any("source_ranges" in note for note in trial_judge.notes_of(rows))
+
+
+@pytest.mark.parametrize("option", ["given", "signed"])
+def test_a_given_token_that_is_sent_nowhere_is_named(option: str) -> None:
+    rows = rows_of((trial(credential=option, call=None, note="not without TLS"), None))
+    [note] = trial_judge.notes_of(rows)
+    assert note.endswith("was not sent: not without TLS.")
+    none = rows_of((trial(credential=option, call=None, note=trial_plan.NO_ACCESS_TOKEN), None))
+    assert trial_judge.notes_of(none) == []
+
+
+RIGHT = {"expired": "Jwt is expired", "wrong audience": "Audiences in Jwt are not allowed"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "proves"),
+    [
+        ("wrong audience", answer(403, "Audiences in Jwt are not allowed"), True),
+        ("wrong audience", answer(401, "Jwt is expired"), False),
+        ("wrong audience", answer(403, "RBAC: access denied"), False),
+        ("wrong issuer", answer(401, "Jwt issuer is not configured"), True),
+        ("wrong issuer", answer(401, "Jwt is not in the form of Header.Payload.Signature"), False),
+        ("expired", answer(401, "Jwt is expired"), True),
+        ("expired", answer(401, "Jwt verification fails"), False),
+        ("other tenant", answer(403, "RBAC: access denied"), True),
+        ("other tenant", answer(401, "Jwt verification fails"), False),
+        ("expired", answer(401), True),
+        ("expired", answer(why="its certificate is not trusted"), False),
+    ],
+)
+def test_a_refused_token_must_be_refused_for_its_own_fault(kind: str, found: Any, proves: bool) -> None:
+    def failing(*cases: tuple[Trial, Any]) -> list[str]:
+        reasons = trial_judge.unproven(rows_of(*cases), {})
+        return [one.message for one in reasons if one.subject == f"refused_tokens.{kind.replace(' ', '_')}"]
+
+    one = trial(name=kind, credential="signed")
+    messages = failing((one, found), (trial(), answer(401)))
+    assert bool(messages) is not proves
+    assert all((found["body"] or found["why"]) in message for message in messages)
+    # an issuer of another route has made it
+    at_another = replace(one, way=replace(one.way, route="mcp/b", name="b"))
+    assert failing((one, found), (at_another, answer(401, RIGHT.get(kind, "Jwt issuer is not configured")))) == []

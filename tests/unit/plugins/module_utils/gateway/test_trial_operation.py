@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,10 +21,16 @@ from support.local_azure import FakeTask
 
 from ansible_collections.mcpops.platform.plugins.module_utils import waiting
 from ansible_collections.mcpops.platform.plugins.module_utils.errors import InvalidInput, NotReady, ServiceError
-from ansible_collections.mcpops.platform.plugins.module_utils.gateway import gateway_trial, observe, trial_calls
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway import (
+    gateway_trial,
+    observe,
+    trial_calls,
+    trial_plan,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_pods as pods
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_plan import Source
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.client import Kube
+from ansible_collections.mcpops.platform.plugins.module_utils.kube.discovery import ResourceType
 from ansible_collections.mcpops.platform.plugins.module_utils.waiting import Clock
 from ansible_collections.mcpops.platform.plugins.modules import gateway_trial as module
 
@@ -48,6 +55,7 @@ class Site:
     def __init__(self) -> None:
         self.answer: Answer = lambda _headers: DENIED
         self.asked: list[dict[str, Any]] = []
+        self.headers: dict[str, str] = {}
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,10 +67,12 @@ class Site:
                 self.send_response_only(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(text)))
+                for name, value in site.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text.encode())
 
-            do_GET = do_POST = _reply
+            do_GET = do_POST = do_DELETE = _reply
 
             def log_message(self, *_arguments: Any) -> None:
                 """Nobody reads it."""
@@ -87,6 +97,20 @@ class Site:
                     "spec": {"parentRefs": parents, "hostnames": ["echo.mcp.test"], "rules": [rule]},
                 }
             ],
+            "Service": [
+                {
+                    "metadata": {"name": "echo", "namespace": "mcp"},
+                    "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 3000}]},
+                }
+            ],
+            "EndpointSlice": [
+                {
+                    "metadata": {"namespace": "mcp", "labels": {"kubernetes.io/service-name": "echo"}},
+                    # nobody listens there
+                    "ports": [{"name": "http", "port": 1}],
+                    "endpoints": [{"addresses": ["127.0.0.1"], "targetRef": {"kind": "Pod", "name": "echo-1"}}],
+                }
+            ],
         }
         self.served = True
         self.failing = ""
@@ -94,8 +118,8 @@ class Site:
     def kinds(self) -> None:
         """Nothing has to be discovered."""
 
-    def resource_type(self, _version: str, _kind: str) -> Any:
-        return self.served or None
+    def resource_type(self, version: str, kind: str, **_options: Any) -> Any:
+        return ResourceType(version, kind, kind, True) if self.served else None
 
     def list_objects(self, resource: Any, _namespace: str | None = None, **_options: Any) -> list[Any]:
         return self.objects.get(resource.kind, [])
@@ -170,6 +194,39 @@ def test_pods_that_do_not_run_are_red(site: Site) -> None:
     assert {reason.code for reason in failed.value.reasons} == {"NotProven"}
 
 
+def test_an_open_route_behind_a_match_is_called_as_it_asks(site: Site) -> None:
+    """What its rule does not take is answered with 404, whoever may call the rest."""
+    match = {
+        "path": {"type": "RegularExpression", "value": "/v[12]/.*"},
+        "headers": [{"name": "X-Team", "value": "a"}],
+        "queryParams": [{"name": "q", "value": "1"}],
+    }
+    site.objects["HTTPRoute"][0]["spec"]["rules"][0]["matches"] = [match]
+
+    def answer(asked: Mapping[str, Any]) -> tuple[int, str, str]:
+        meets = asked.get("X-Team") == "a" and asked["path"] == "/v1/x?q=1"
+        return (200, "{}", "application/json") if meets else (404, "", "text/plain")
+
+    site.answer = answer
+    with pytest.raises(NotReady) as failed:
+        tried()
+    assert "/v1/x?q=1 (X-Team: a)" in failed.value.values["open"][0]
+
+
+def test_what_no_route_takes_proves_nothing(site: Site) -> None:
+    site.answer = lambda _asked: (404, "", "text/plain")
+    with pytest.raises(NotReady) as failed:
+        tried()
+    assert {reason.code for reason in failed.value.reasons} == {"NotProven"}
+    assert "no route took this call" in failed.value.message()
+
+
+def test_routes_of_other_kinds_are_named(site: Site) -> None:
+    spec = {"parentRefs": [{"name": "mcp", "namespace": "gateway"}], "rules": [{"backendRefs": [{"name": "echo"}]}]}
+    site.objects["GRPCRoute"] = [{"kind": "GRPCRoute", "metadata": {"name": "g", "namespace": "mcp"}, "spec": spec}]
+    assert any("GRPCRoute mcp/g" in note and "HTTPRoutes alone" in note for note in tried()["notes"])
+
+
 def test_a_gateway_without_an_address_is_not_proven(site: Site) -> None:
     site.objects["Gateway"][0]["status"] = {}
     with pytest.raises(NotReady, match="no address"):
@@ -194,6 +251,7 @@ def test_an_anonymous_route_is_listed_and_not_asked(site: Site) -> None:
         ),
         pytest.param({"access_token": "Bearer x"}, "access_token", id="word Bearer"),
         pytest.param({"refused_tokens": {"expired": "a\nb"}}, "refused_tokens.expired", id="token of two lines"),
+        pytest.param({"access_token": "a" * 49_153}, "access_token", id="token that no proxy takes"),
         pytest.param({"callers": [{"namespace": "A"}]}, "callers[0].namespace", id="namespace of a caller"),
         pytest.param(
             {"callers": [{"namespace": "a", "pod_labels": {"x": "a b"}}]},
@@ -214,7 +272,7 @@ def test_what_cannot_be_is_refused(given: dict[str, Any], path: str) -> None:
     assert [one.path for one in gateway_trial.problems(options(**given))] == [path]
 
 
-@pytest.mark.parametrize("content", [None, "no certificate"])
+@pytest.mark.parametrize("content", [None, "no certificate", "-----BEGIN CERTIFICATE-----" * 10_000])
 def test_an_authority_that_is_none_is_refused(content: str | None, tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     if content:
@@ -260,6 +318,63 @@ def called(kube: Requests, source: Source = FOREIGN) -> list[dict[str, Any]]:
     return pods.calls_from(
         kube, FakeTask({}), source, [{"id": 7, "headers": {"Authorization": "Bearer t0p"}}], POD_OPTIONS
     )  # type: ignore[arg-type]
+
+
+def test_a_network_that_answers_everywhere_makes_no_way_open(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pod's port answers, and so does one of nobody's."""
+    site.objects["EndpointSlice"][0]["ports"][0]["port"] = site.port
+    site.objects["Gateway"][0]["spec"]["listeners"][0]["port"] = site.port
+    monkeypatch.setattr(trial_plan, "NOBODYS_PORT", site.port)
+    rows = [row for row in tried(check=True)["trials"] if (row["kind"], row["source"]) == ("pod_ip", "outside")]
+    assert [row["outcome"] for row in rows] == ["not_tried"]
+    monkeypatch.setattr(trial_plan, "NOBODYS_PORT", 1)
+    rows = [row for row in tried(check=True)["trials"] if (row["kind"], row["source"]) == ("pod_ip", "outside")]
+    assert [row["outcome"] for row in rows] == ["open"]
+
+
+def test_a_session_that_was_begun_is_ended(site: Site) -> None:
+    site.headers = {"Mcp-Session-Id": "s-1"}
+    site.answer = lambda _asked: (200, "{}", "application/json")
+    call = {"address": "127.0.0.1", "port": site.port, "host": "echo.mcp.test", "method": "POST", "path": "/mcp"}
+    given = {**call, "id": 0, "headers": {"Authorization": "Bearer t", "Content-Type": "x"}, "body": "{}"}
+    [left, ended] = trial_calls.make_calls([given, {**given, "ends": True}], 5)
+    assert ("ended" in left, ended["ended"]) == (False, True)
+    assert ended["headers"]["mcp-session-id"] == "given"
+    [last] = [one for one in site.asked if one["method"] == "DELETE"]
+    assert (last["Mcp-Session-Id"], last["Authorization"], last["path"]) == ("s-1", "Bearer t", "/mcp")
+
+
+def test_calls_with_long_tokens_go_in_several_secrets() -> None:
+    calls = [{"id": number, "headers": {"Authorization": "x" * 48 * 1024}} for number in range(40)]
+    portions = list(pods.portions(calls))
+    assert [one["id"] for some in portions for one in some] == list(range(40))
+    assert max(len(json.dumps(some)) for some in portions) < pods.BYTES_EACH + 1024
+    assert [len(some) for some in pods.portions([{"id": 1}] * 600)] == [250, 250, 100]
+    assert list(pods.portions([])) == []
+
+
+def test_a_job_has_as_long_as_its_calls_can_take() -> None:
+    slow = replace(POD_OPTIONS, timeout=60.0, wait_timeout=180.0)
+    calls = [{"id": number, "attempts": 2} for number in range(64)]
+    seconds = pods.longest_seconds(calls, 60.0)
+    # two rounds, and one that begins last
+    assert seconds == 64 * 2 * 241 / trial_calls.AT_ONCE + 2 * 241
+    assert pods.job("n", FOREIGN, slow, seconds)["spec"]["activeDeadlineSeconds"] > 180 + seconds
+    assert pods.longest_seconds([], 60.0) == 0
+
+
+def test_a_pod_that_runs_is_waited_for_longer_than_for_one_that_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(waiting, "CLOCK", Clock(lambda: float(next(ticks)), lambda _seconds: None))
+    kube = Requests()
+    phases = iter(["Pending"] * 2 + ["Running"] * 60)
+    kube.list_objects = lambda *_a, **_o: [  # type: ignore[method-assign]
+        {"metadata": {"name": "p"}, "status": {"phase": next(phases, "Succeeded")}}
+    ]
+    slow = replace(POD_OPTIONS, timeout=60.0, wait_timeout=20.0)
+    assert pods.calls_from(kube, FakeTask({}), FOREIGN, [{"id": 7}], slow) == [{"id": 7}]  # type: ignore[arg-type]
 
 
 def test_a_job_is_read_and_removed_with_its_secret() -> None:
@@ -310,7 +425,7 @@ def test_what_pods_run_runs_by_itself(site: Site, tmp_path: Path) -> None:
 
 def test_who_answers_for_every_port_is_not_who_was_asked() -> None:
     row = {"id": 0, "connected": True, "status": 404, "headers": {}, "body": "", "why": "", "sent": True}
-    from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_judge, trial_plan
+    from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_judge
     from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_cluster import Way
 
     way = Way("pod_ip", "p", "10.0.0.1", 3000, "h", is_inside=True)
@@ -318,7 +433,8 @@ def test_who_answers_for_every_port_is_not_who_was_asked() -> None:
     outside = trial_plan.Trial(0, Source("outside"), way, "direct call", "none", trial_plan.NO_CONNECTION, call)
     inside = trial_plan.Trial(1, Source("foreign pod", "f"), way, "direct call", "none", trial_plan.NO_CONNECTION, call)
     controls = trial_plan.controls_of([outside, inside], {0: row, 1: row})
-    assert {number: one["port"] for number, one in controls.items()} == {0: 9}
+    assert controls == {"10.0.0.1": [outside]}
+    assert trial_plan.control_call(outside)["port"] == 9
     for elsewhere, expected in ((True, "not_tried"), (False, "open")):
         [judged] = trial_judge.judged([outside], {0: {**row, "elsewhere": elsewhere}}, {})
         assert judged.outcome == expected

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.mcpops.platform.plugins.module_utils.gateway import trial_plan, trial_tokens, trial_ways
+from ansible_collections.mcpops.platform.plugins.module_utils.gateway import (
+    trial_cluster,
+    trial_plan,
+    trial_samples,
+    trial_ways,
+)
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_cluster import Seen, Way
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_plan import Credentials, Source
 from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_ways import ways_of
@@ -83,6 +88,9 @@ def seen(**given: Any) -> Seen:
         "policies": [POLICY],
     }
     return Seen(**{**whole, **given})
+
+
+METHODS = [{"path": {"value": "/mcp"}, "method": one} for one in ("GET", "POST", "DELETE")]
 
 
 def found(cluster: Seen, *anonymous: str) -> dict[tuple[str, str, int], Way]:
@@ -167,13 +175,12 @@ def test_further_ways_are_found(given: dict[str, Any], further: set[tuple[str, s
     "given",
     [
         {"services": [service(), service("b")], "slices": [endpoints(), endpoints("b", "10.244.0.6")]},
-        {"services": [service(), service("b")], "slices": [endpoints(), endpoints("b", port=9090)]},
         {"gateways": [gateway(), gateway("other", "203.0.113.8")], "routes": [route(), route("o", "b", "other")]},
         {"ingresses": [{**INGRESS, "metadata": {"name": "old", "namespace": "elsewhere"}}]},
         {"routes": [route(), route("metadata", rules=[{"filters": [{"type": "ExtensionRef"}]}])]},
         {"services": [service(clusterIP="None", clusterIPs=["None"])]},
     ],
-    ids=["other pods", "other port", "other server", "Ingress elsewhere", "answers by itself", "headless"],
+    ids=["other pods", "other server", "Ingress elsewhere", "answers by itself", "headless"],
 )
 def test_what_leads_elsewhere_is_not_tried(given: dict[str, Any]) -> None:
     assert set(found(seen(**given))) <= set(found(seen()))
@@ -205,6 +212,132 @@ def test_a_server_is_open_by_declaration_where_one_of_its_routes_is() -> None:
         ("cluster_ip", ""): True,
         ("pod_ip", ""): True,
     }
+
+
+def untried(cluster: Seen) -> dict[str, str]:
+    return {one.name: one.untried for one in ways_of(cluster, "gateway/mcp", ()) if one.untried}
+
+
+def test_other_ports_of_the_pods_of_a_server_are_asked_as_well() -> None:
+    more = pod()
+    more["spec"]["containers"].append({"name": "side", "ports": [{"containerPort": 9090, "hostPort": 9091}]})
+    slices = [endpoints(), endpoints("b", port=9090)]
+    cluster = seen(services=[service(), service("b", clusterIP="10.0.0.2")], slices=slices, pods=[more])
+    others = {key for key, one in found(cluster).items() if one.is_other_port}
+    assert others == {
+        ("cluster_ip", "10.0.0.2", 3000),
+        ("pod_ip", "10.244.0.5", 9090),
+        ("host_port", "10.1.0.4", 9091),
+    }
+
+
+def test_a_pod_that_is_not_ready_is_asked_and_a_service_without_pods_is_named() -> None:
+    late = endpoints()
+    late["endpoints"][0]["conditions"] = {"ready": False, "serving": False}
+    assert ("pod_ip", "10.244.0.5", 3000) in found(seen(slices=[late]))
+    assert list(untried(seen(slices=[]))) == ["Service mcp/echo"]
+    assert untried(seen()) == {}
+
+
+def ingress(**spec: Any) -> dict[str, Any]:
+    return named("old", spec=spec, status=LOADED)
+
+
+BEHIND = {"service": {"name": "echo", "port": {"number": 3000}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "host", "path"),
+    [
+        ({"defaultBackend": BEHIND}, "198.51.100.9", "/mcp"),
+        ({"rules": [{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": BEHIND}]}}]}, None, "/mcp"),
+        ({"rules": [{"http": {"paths": [{"path": "/a", "pathType": "Prefix", "backend": BEHIND}]}}]}, None, "/a"),
+        ({"rules": [{"http": {"paths": [{"path": "/", "pathType": "Exact", "backend": BEHIND}]}}]}, None, "/"),
+        ({"rules": [{"host": "*.a.test", "http": {"paths": [{"backend": BEHIND}]}}]}, "mcpops-trial.a.test", "/mcp"),
+    ],
+    ids=["default", "below", "another path", "exact", "star"],
+)
+def test_an_ingress_is_asked_for_what_it_takes(spec: dict[str, Any], host: str | None, path: str) -> None:
+    way = found(seen(ingresses=[ingress(**spec)]))["ingress", "198.51.100.9", 80]
+    assert (way.host, way.path) == (host or "198.51.100.9", path)
+
+
+BACKEND = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "past"}
+
+
+@pytest.mark.parametrize("name", ["mcp", "other"])
+def test_what_leads_to_no_service_is_asked_at_the_gateway_and_named_behind_it(name: str) -> None:
+    rules = [{"matches": [{"path": {"value": "/x"}}], "backendRefs": [BACKEND]}]
+    cluster = seen(
+        gateways=[gateway(), gateway("other", "203.0.113.8")], routes=[route(), route("b", gateway=name, rules=rules)]
+    )
+    [named_way] = untried(cluster)
+    assert named_way == f"Backend mcp/past of HTTPRoute mcp/b at Gateway gateway/{name}"
+    asked = [one for one in ways_of(cluster, "gateway/mcp", ()) if one.route == "mcp/b" and not one.untried]
+    assert [one.path for one in asked] == (["/x"] if name == "mcp" else [])
+
+
+@pytest.mark.parametrize(
+    ("gateway_name", "service_name", "is_named"), [("mcp", "x", True), ("other", "echo", True), ("other", "x", False)]
+)
+def test_routes_of_kinds_that_are_not_called_are_named(gateway_name: str, service_name: str, is_named: bool) -> None:
+    other = {**route("g", service_name, gateway_name), "kind": "GRPCRoute"}
+    cluster = seen(gateways=[gateway(), gateway("other")], others=[other])
+    assert list(untried(cluster)) == ([f"GRPCRoute mcp/g at Gateway gateway/{gateway_name}"] if is_named else [])
+
+
+def test_one_way_for_the_methods_of_a_rule_and_one_for_each_path_header_and_query() -> None:
+    rule = {"backendRefs": [{"name": "echo", "port": 3000}]}
+    headers = [{"name": "Mcp-Method", "value": "initialize"}]
+    rules = [
+        {**rule, "matches": METHODS},
+        {**rule, "matches": [{"headers": headers}, {"method": "GET"}]},
+        {**rule, "matches": [{"headers": [{"name": "Authorization", "value": "x"}]}]},
+    ]
+    ways = [one for one in ways_of(seen(routes=[route(rules=rules)]), "gateway/mcp", ()) if one.kind == "gateway"]
+    assert [(one.method, one.path, bool(one.headers), bool(one.untried)) for one in ways] == [
+        ("POST", "/mcp", False, False),
+        ("POST", "/", True, False),
+        ("GET", "/", False, False),
+        ("POST", "/", True, True),
+    ]
+    calls = [one for one in trial_plan.trials_of(ways, (OUTSIDE,), Credentials()) if one.call is not None]
+    by_way = {way: {one.name for one in calls if one.way == way} for way in ways}
+    # what a rule asks for is said, whatever else a trial would say there
+    assert {
+        one.call["headers"]["Mcp-Method"] for one in calls if one.way == ways[1] and one.call["method"] == "POST"
+    } == {"initialize"}
+    assert "batch" in by_way[ways[0]]
+    assert "batch" not in by_way[ways[2]]
+    assert not any(one.call["body"] for one in calls if one.way == ways[2])
+    assert by_way[ways[3]] == set()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "status", "expected"),
+    [
+        ({}, [], True),
+        ({"namespaces": {"from": "All"}}, [], True),
+        ({"namespaces": {"from": "Same"}}, [], False),
+        ({"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}}, [], True),
+        ({"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "b"}}}}, [], False),
+        ({"kinds": [{"kind": "GRPCRoute"}]}, [], False),
+        ({}, ["False"], False),
+        ({}, ["True"], True),
+    ],
+)
+def test_a_listener_that_takes_no_such_route_serves_none(
+    allowed: dict[str, Any], status: list[str], expected: bool
+) -> None:
+    conditions = [{"type": "Accepted", "status": one} for one in status]
+    parents = [{"parentRef": {"name": "mcp", "namespace": "gateway"}, "conditions": conditions}]
+    place = {"metadata": {"name": "mcp", "labels": {"team": "a"}}}
+    cluster = seen(
+        gateways=[gateway(allowedRoutes=allowed)],
+        routes=[{**route(), "status": {"parents": parents}}],
+        namespaces=[place],
+    )
+    assert found(cluster)["gateway", "203.0.113.7", 443].is_served is expected
 
 
 @pytest.mark.parametrize(
@@ -320,6 +453,75 @@ def test_a_token_of_worth_goes_to_declared_routes_by_tls_alone() -> None:
     assert sent and not any(one.call for one in sent)
 
 
+@pytest.mark.parametrize(
+    ("given", "note", "limited"),
+    [
+        (Credentials(token(roles=["user"]), {}, AUTH, DECLARED), "", False),
+        (Credentials(token(roles=["x"]), {}, AUTH, DECLARED), "no rule of auth", False),
+        (Credentials("opaque", {}, AUTH, DECLARED), "cannot be read", False),
+        (Credentials(token(roles=["user"]), {}, AUTH, DECLARED, DECLARED), "source_ranges", True),
+    ],
+)
+def test_a_control_says_whose_fault_a_refusal_would_be(given: Credentials, note: str, limited: bool) -> None:
+    controls = [one for one in trials(given) if one.expected == trial_plan.ANSWERED]
+    assert len(controls) == 2
+    assert all(note in one.note and bool(one.note) is bool(note) for one in controls)
+    assert {one.is_limited for one in controls} == {limited}
+
+
+def test_an_address_that_lets_in_some_alone_is_asked_inside_the_cluster_as_well() -> None:
+    spec = {
+        "ports": [{"port": 443}],
+        "clusterIP": "10.0.0.7",
+        "labels": OWNED,
+        "loadBalancerSourceRanges": ["192.0.2.0/24"],
+    }
+    cluster = seen(services=[service(), service("envoy", "egs", **spec)])
+    ways = found(cluster)
+    assert ways["gateway", "203.0.113.7", 443].ranges == ("192.0.2.0/24",)
+    assert ways["gateway", "10.0.0.7", 443].is_inside
+    asked = {
+        one.source.kind
+        for one in trials(Credentials(), OUTSIDE, FOREIGN, cluster=cluster)
+        if one.way == ways["gateway", "10.0.0.7", 443]
+    }
+    assert asked == {"foreign pod"}
+    open_to_all = service("envoy", "egs", **{**spec, "loadBalancerSourceRanges": None})
+    assert ("gateway", "10.0.0.7", 443) not in found(seen(services=[service(), open_to_all]))
+
+
+def test_private_addresses_of_nodes_are_controlled_from_outside() -> None:
+    def doubted(source: Source, kind: str, address: str) -> bool:
+        way = Way(kind, "w", address, 30080, "h")
+        one = trial_plan.Trial(0, source, way, "direct call", "none", trial_plan.NO_CONNECTION, {})
+        return bool(trial_plan.controls_of([one], {0: {"connected": True}}))
+
+    assert doubted(OUTSIDE, "node_port", "10.1.0.4")
+    assert doubted(OUTSIDE, "gateway_service", "10.1.0.4")
+    assert not doubted(OUTSIDE, "node_port", "8.8.4.4")
+    assert not doubted(OUTSIDE, "load_balancer", "lb.example.com")
+    assert not doubted(OUTSIDE, "gateway", "10.1.0.4")
+    assert not doubted(FOREIGN, "node_port", "10.1.0.4")
+
+
+def test_every_pod_is_to_reach_the_api_server() -> None:
+    api = {"clusterIP": "10.0.0.1", "ports": [{"name": "https", "port": 443}]}
+    cluster = seen(services=[service(), service("kubernetes", "default", **api)])
+    control = trial_cluster.control_of(cluster)
+    made = trial_plan.trials_of([], (OUTSIDE, FOREIGN, Source("allowed pod", "a")), Credentials(), control)
+    assert [(one.source.kind, one.number) for one in made] == [("foreign pod", 0), ("allowed pod", 1)]
+    assert all(one.call and (one.call["address"], one.call["method"]) == ("10.0.0.1", "GET") for one in made)
+    assert trial_cluster.control_of(seen()) is None
+
+
+def test_what_limits_a_pod_is_found_by_its_labels() -> None:
+    out = named("out", "a", spec={"podSelector": {"matchLabels": {"app": "x"}}, "policyTypes": ["Egress"]})
+    cluster = seen(policies=[POLICY, out])
+    assert trial_cluster.policies_of(cluster, "a", {"app": "x"}, "Egress") == ("a/out",)
+    assert trial_cluster.policies_of(cluster, "a", {}, "Egress") == ()
+    assert trial_cluster.policies_of(cluster, "b", {"app": "x"}, "Egress") == ()
+
+
 def test_callers_of_one_namespace_are_told_apart() -> None:
     callers = [{"namespace": "agents", "pod_labels": {"app": name}} for name in ("planner", "viewer")]
     names = [one.name for one in trial_plan.sources_of(callers, [], "f")]
@@ -351,9 +553,9 @@ def test_neighbours_and_declared_callers_are_places_to_try_from() -> None:
     ],
 )
 def test_a_forged_token_is_wrong_in_one_claim_and_signed_by_nobody(kind: str, claim: str, wrong: bool) -> None:
-    right = trial_tokens.claims_of(trial_tokens.forged("foreign_key", "echo", AUTH, 1_800_000_000))
-    text = trial_tokens.forged(kind, "echo", AUTH, 1_800_000_000)
-    claims = trial_tokens.claims_of(text)
+    right = trial_samples.claims_of(trial_samples.forged("foreign_key", "echo", AUTH, 1_800_000_000))
+    text = trial_samples.forged(kind, "echo", AUTH, 1_800_000_000)
+    claims = trial_samples.claims_of(text)
     differ = {key for key in right if claims[key] != right[key]}
     assert (claim in differ) is wrong
     assert differ <= {claim, "iss", "nbf", "iat"}
@@ -363,7 +565,7 @@ def test_a_forged_token_is_wrong_in_one_claim_and_signed_by_nobody(kind: str, cl
 
 
 def test_an_expired_token_was_right_once() -> None:
-    claims = trial_tokens.claims_of(trial_tokens.forged("expired", "echo", AUTH, 1_800_000_000))
+    claims = trial_samples.claims_of(trial_samples.forged("expired", "echo", AUTH, 1_800_000_000))
     assert claims["nbf"] < claims["exp"] < 1_800_000_000
 
 
@@ -380,9 +582,9 @@ def test_an_expired_token_was_right_once() -> None:
     ],
 )
 def test_what_claims_open(claims: dict[str, Any], route_name: str, expected: tuple[str, ...] | None) -> None:
-    assert trial_tokens.tools_of({"iss": ISSUER, **claims}, route_name, AUTH) == expected
+    assert trial_samples.tools_of({"iss": ISSUER, **claims}, route_name, AUTH) == expected
 
 
 @pytest.mark.parametrize("text", ["", "a", "a.b", "a.!.c", "..", "e30.W10.x", "e30.ImEi.x", "ü.ü.ü", "a.e30.c"])
 def test_anything_may_be_given_as_a_token(text: str) -> None:
-    assert trial_tokens.claims_of(text) == {}
+    assert trial_samples.claims_of(text) == {}
