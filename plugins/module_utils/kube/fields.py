@@ -121,10 +121,11 @@ def route_path(route: Route) -> str:
 
 def spelled_paths(live: Mapping[str, Any], route: Route) -> list[str]:
     """Every way to write a route of this object: an item of a list by its keys, its name or its number."""
-    paths, item = [""], live
+    paths = [""]
+    item: Any = live
     for step in route:
         place = _place(item, step, UNKNOWN)
-        item = None if place is None else item[place]
+        item = None if place is None else _at(item, place)
         if step.startswith("f:"):
             paths = [join(path, step[2:]) for path in paths]
             continue
@@ -262,6 +263,28 @@ REPLACING_MANAGER = "mcpops-replace"
 _NOT_OWNED = frozenset({"f:apiVersion", "f:kind", "f:metadata", "f:status"})
 
 
+_ANNOTATIONS: Route = (field_step("metadata"), field_step("annotations"))
+_AS_ANNOTATIONS: Mapping[tuple[str, str], Mapping[Route, Route]] = {
+    ("autoscaling/v1", "HorizontalPodAutoscaler"): {
+        (field_step("spec"), field_step(name)): (*_ANNOTATIONS, field_step(f"autoscaling.alpha.kubernetes.io/{name}"))
+        for name in ("metrics", "behavior")
+    }
+}
+"""What an older version of a kind has no fields for, and shows as annotations (pkg/apis/autoscaling/v1/conversion.go
+of Kubernetes): fields of substance all the same. Everybody may write them in the newer version."""
+
+
+def _as_shown(live: Mapping[str, Any], routes: Iterator[Route]) -> Iterator[Route]:
+    """Routes of any version of the kind, as the version that was read has them."""
+    table = _AS_ANNOTATIONS.get((str(live.get("apiVersion")), str(live.get("kind"))), {})
+    return (table.get(route[:2], route) for route in routes) if table else routes
+
+
+def _is_of_substance(live: Mapping[str, Any], route: Route) -> bool:
+    table = _AS_ANNOTATIONS.get((str(live.get("apiVersion")), str(live.get("kind"))), {})
+    return route[0] not in _NOT_OWNED or route in table.values()
+
+
 def owned_fields(live: Mapping[str, Any], manager: str = FIELD_MANAGER) -> tuple[str, Tree] | None:
     """(apiVersion, fieldsV1) of what `manager` has applied, or None."""
     for entry in entries(live):
@@ -279,7 +302,7 @@ def owns_label(live: Mapping[str, Any], manager: str, label: str) -> bool:
 def own_routes(live: Mapping[str, Any], manager: str) -> list[Route]:
     """Every leaf that `manager` has applied."""
     found = owned_fields(live, manager)
-    return list(leaf_routes(found[1])) if found is not None else []
+    return list(_as_shown(live, leaf_routes(found[1]))) if found is not None else []
 
 
 def owners_by_route(live: Mapping[str, Any]) -> dict[Route, set[str]]:
@@ -287,7 +310,7 @@ def owners_by_route(live: Mapping[str, Any]) -> dict[Route, set[str]]:
     found: dict[Route, set[str]] = {}
     for entry in entries(live):
         if entry.subresource != "status":
-            for route in leaf_routes(entry.fields):
+            for route in _as_shown(live, leaf_routes(entry.fields)):
                 found.setdefault(route, set()).add(entry.manager)
     return found
 
@@ -307,7 +330,7 @@ def foreign_routes(
     found = {}
     for route, managers in owners_by_route(live).items():
         others = managers.difference(our_managers)
-        if route[0] in _NOT_OWNED or not others or (others != managers and not shared):
+        if not _is_of_substance(live, route) or not others or (others != managers and not shared):
             continue
         # a user may have named an item in any way; the table has each path in one
         paths = spelled_paths(live, route) if allowed.names_paths else [route_path(route)]
@@ -361,7 +384,8 @@ def whole_structures(
     protected = [route for route in owners_by_route(live) if not any(route[: len(one)] == one for one in foreign)]
     found: dict[Route, str] = {}
     for route, manager in foreign.items():
-        above = (route[:length] for length in range(1, len(route)))
+        # of annotations each is for itself
+        above = (route[:length] for length in range(1, len(route)) if route[:2] != _ANNOTATIONS)
         whole = next(
             (
                 one

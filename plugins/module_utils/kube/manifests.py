@@ -219,7 +219,8 @@ def _wrong_name(kind: str, name: str) -> str:
 # annotations that Kubernetes' controllers keep for themselves and may write between two of our requests
 # (pkg/controller, pkg/apis and component-helpers of Kubernetes 1.34; a name with / at its end stands for all below)
 CONTROLLER_ANNOTATIONS = (
-    "autoscaling.alpha.kubernetes.io/",
+    "autoscaling.alpha.kubernetes.io/conditions",
+    "autoscaling.alpha.kubernetes.io/current-metrics",
     "batch.kubernetes.io/cronjob-scheduled-timestamp",
     "batch.kubernetes.io/job-completion-index",
     "control-plane.alpha.kubernetes.io/leader",

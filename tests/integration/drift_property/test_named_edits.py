@@ -186,3 +186,45 @@ def test_a_service_that_was_made_again_without_an_address(
         assert converge()["changed"]
     assert api.read(path)["spec"]["clusterIP"] != "None"
     assert not converge()["changed"]
+
+
+METRICS = [
+    {"type": "Resource", "resource": {"name": name, "target": {"type": "Utilization", "averageUtilization": 50}}}
+    for name in ("cpu", "memory")
+]
+SCALED: Object = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "edited"}, "maxReplicas": 3}
+OLDER = _object("autoscaling/v1", "HorizontalPodAutoscaler", spec={**SCALED, "targetCPUUtilizationPercentage": 50})
+MORE: Object = {"metrics": METRICS, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 3}}}
+HIDDEN = [f'metadata.annotations."autoscaling.alpha.kubernetes.io/{name}"' for name in ("behavior", "metrics")]
+
+
+@KEEPERS
+def test_fields_that_only_a_newer_version_of_the_kind_has(
+    keeper: str, api: Api, namespace: str, request: pytest.FixtureRequest
+) -> None:
+    converge = request.getfixturevalue(keeper)([("", OLDER)])
+    assert converge()["changed"]
+    path = api.path_of(OLDER, namespace)[0].replace("/v1/", "/v2/")
+    status, answer = api.request(
+        "PATCH", path, {"spec": MORE}, content_type="application/merge-patch+json", fieldManager=MANAGER
+    )
+    assert status == 200, answer
+    for check in (True, False):
+        reported = converge(check=check)
+        changes = [change for one in reported["diff"] for change in one["changes"]]
+        assert sorted(change["path"] for change in changes) == HIDDEN, readable_diff(reported)
+        assert {change["changed_by"] for change in changes} == {MANAGER}
+    spec = api.read(path)["spec"]
+    assert spec["metrics"] == METRICS[:1] and "behavior" not in spec
+    assert not converge()["changed"]
+
+
+def test_what_was_declared_in_a_newer_version_goes_with_it(as_objects: Any, api: Api, namespace: str) -> None:
+    newer = _object("autoscaling/v2", "HorizontalPodAutoscaler", spec={**SCALED, **MORE})
+    assert as_objects([("", newer)])()["changed"]
+    converge = as_objects([("", OLDER)])
+    reported = converge()
+    assert sorted(change["path"] for one in reported["diff"] for change in one["changes"]) == HIDDEN
+    spec = api.read(api.path_of(newer, namespace)[0])["spec"]
+    assert spec["metrics"] == METRICS[:1] and "behavior" not in spec
+    assert not converge()["changed"]

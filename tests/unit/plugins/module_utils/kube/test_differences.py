@@ -67,6 +67,7 @@ def test_differences(case: str) -> None:
     assert [(change.path, change.before, change.after) for change in found] == expected
 
 
+ALPHA = "autoscaling.alpha.kubernetes.io"
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"p": "b25l"}}
 
 
@@ -135,6 +136,8 @@ def test_schemas_of_a_definition_are_shown_short() -> None:
         "deployment.kubernetes.io/revision",
         "volume.kubernetes.io/selected-node",
         "control-plane.alpha.kubernetes.io/leader",
+        f"{ALPHA}/conditions",
+        f"{ALPHA}/current-metrics",
     ],
 )
 def test_what_controllers_note_down_is_no_difference(name: str) -> None:
@@ -143,7 +146,7 @@ def test_what_controllers_note_down_is_no_difference(name: str) -> None:
     assert [change.path for change in differences(before, after)] == ["metadata.annotations.team"]
 
 
-def test_what_users_set_beside_it_is_one() -> None:
-    name = "volume.beta.kubernetes.io/storage-class"
+@pytest.mark.parametrize("name", ["volume.beta.kubernetes.io/storage-class", f"{ALPHA}/behavior", f"{ALPHA}/metrics"])
+def test_what_users_set_beside_it_is_one(name: str) -> None:
     before, after = ({"metadata": {"annotations": {name: value}}} for value in ("a", "b"))
     assert len(differences(before, after)) == 1

@@ -23,6 +23,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.kube.fields import
     undeclared_foreign,
     undeclared_own,
     value_at,
+    whole_structures,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.kube.manifests import object_ref
 
@@ -283,3 +284,33 @@ def test_null_that_is_a_value_and_ours_stands() -> None:
     live = simple({"f:spec": {"f:maybe": {}}}, spec={"maybe": None})
     declared = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}, "spec": {"maybe": None}}
     assert verdict(live, declared) is STANDS
+
+
+ALPHA = "autoscaling.alpha.kubernetes.io"
+
+
+def test_fields_that_the_version_of_a_declaration_shows_as_annotations_are_of_substance() -> None:
+    """Of an autoscaler in autoscaling/v1: what somebody set in autoscaling/v2, or by the annotation itself."""
+    metric, behaviour = f"{ALPHA}/metrics", f"{ALPHA}/behavior"
+    declared: dict[str, Any] = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web"},
+        "spec": {"maxReplicas": 3},
+    }
+    fields = {"f:spec": {"f:metrics": {}, "f:maxReplicas": {}, "f:behavior": {"f:scaleUp": {"f:selectPolicy": {}}}}}
+    entry = {"manager": "kubectl-edit", "operation": "Update", "apiVersion": "autoscaling/v2", "fieldsV1": fields}
+    metadata = {"name": "web", "annotations": {metric: "[]", behaviour: "{}"}, "managedFields": [entry]}
+    live = {**declared, "metadata": metadata}
+    found = undeclared_foreign(live, declared, OURS)
+    # each for itself: the map of annotations has others, which nobody owns
+    assert whole_structures(found, live, declared) == found
+    places = [("f:metadata", "f:annotations", f"f:{name}") for name in (metric, behaviour)]
+    assert found == dict.fromkeys(places, "kubectl-edit")
+    entry["fieldsV1"] = {"f:metadata": {"f:annotations": {f"f:{behaviour}": {}, "f:note": {}}}}
+    assert undeclared_foreign(live, declared, OURS) == {places[1]: "kubectl-edit"}
+    declared["metadata"] = {"name": "web", "annotations": {behaviour: "{}"}}
+    assert undeclared_foreign(live, declared, OURS) == {}
+    # in the version that has the fields
+    whole = {**live, "apiVersion": "autoscaling/v2"}
+    assert undeclared_foreign(whole, {**declared, "apiVersion": "autoscaling/v2"}, OURS) == {}
