@@ -30,7 +30,8 @@ from .health_readiness import UNREACHABLE, Health, judge_answer, judge_health, s
 from .workload_spec import DEFAULT_HEALTH, DEFAULT_SERVICE_PORT, HEALTH_ANNOTATION
 
 SUBJECT = "agent_workload_info"
-TIMEOUT = 15.0
+TIMEOUT = 30.0
+"""For an answer that looks at all that is behind an agent, and waits for what does not answer."""
 _LATE = "did not answer in time"
 
 

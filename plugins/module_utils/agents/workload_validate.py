@@ -40,8 +40,7 @@ from ..names import (
     wrong_secret_key,
 )
 from ..text import kind_of, text_of_scalar
-from .file_spec import CA_DIRECTORY, TEMPORARY, key_of_file
-from .toml_text import toml_problems
+from .file_spec import CA_DIRECTORY, TEMPORARY, key_of_file, toml_problems
 from .workload_spec import (
     COMPONENT_LABEL,
     EXISTING,

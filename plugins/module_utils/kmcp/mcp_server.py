@@ -22,6 +22,7 @@ from ..kube.client import Kube
 from ..kube.fields import FIELD_MANAGER, owns_label
 from ..kube.kubeconfig import CONNECTION
 from ..kube.manifests import Object, ObjectRef
+from ..kube.policy_peers import wrong_edges
 from ..kube.readiness.evidence import PODS
 from ..masking import declared_values, protect
 from ..names import wrong_label_value
@@ -238,7 +239,7 @@ def _server_problems(params: Mapping[str, Any]) -> list[Problem]:
 def _callers(params: Mapping[str, Any]) -> Iterator[Problem]:
     """Those of all servers; the callers of one server are judged with it."""
     if params.get("servers") is not None:
-        for path, message in server_policies.callers_problems("callers", params.get("callers")):
+        for path, message in wrong_edges("callers", params.get("callers")):
             yield Problem(path, message)
 
 

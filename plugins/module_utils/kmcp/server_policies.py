@@ -17,7 +17,7 @@ from ..kube.apply.requests import Target
 from ..kube.client import Kube
 from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, ObjectRef
-from ..kube.policy_peers import API_SERVER, edge_problems, peer_of
+from ..kube.policy_peers import API_SERVER, peer_of, wrong_edges
 from ..plan import Refusal
 from ..task import Task
 from .readiness import Converged
@@ -72,14 +72,10 @@ def is_our_policy(live: Mapping[str, Any], server: str) -> bool:
     return ((live.get("metadata") or {}).get("labels") or {}).get(POLICY_LABEL) == server
 
 
-def callers_problems(path: str, callers: Sequence[Mapping[str, Any]] | None) -> Found:
-    return ((problem.path, problem.message) for problem in edge_problems(path, callers))
-
-
 def server_caller_problems(server: Declared) -> Found:
     """What is wrong with the server's own callers; those of the task are judged once."""
     if "callers" not in server.inherited:
-        yield from callers_problems("callers", server.options.get("callers"))
+        yield from wrong_edges("callers", server.options.get("callers"))
 
 
 def policy_collisions(server: Declared, live: Mapping[ObjectRef, Object]) -> list[Refusal]:

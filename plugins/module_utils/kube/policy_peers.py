@@ -78,11 +78,15 @@ def peer_of(caller: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def edge_problems(path: str, edges: Sequence[Mapping[str, Any]] | None) -> Iterator[Problem]:
-    """What is wrong with a list of those who may call, or may be called."""
+def wrong_edges(path: str, edges: Sequence[Mapping[str, Any]] | None) -> Iterator[tuple[str, str]]:
+    """(path, message) of what is wrong with a list of those who may call, or may be called."""
     for index, edge in enumerate(edges or []):
         for below, message in _edge(edge):
-            yield Problem(f"{path}[{index}]{below}", message)
+            yield f"{path}[{index}]{below}", message
+
+
+def edge_problems(path: str, edges: Sequence[Mapping[str, Any]] | None) -> Iterator[Problem]:
+    return (Problem(*found) for found in wrong_edges(path, edges))
 
 
 def _edge(caller: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -49,7 +49,6 @@ OTHER_SUBJECTS = {
         "server_template",
         "server_types",
     ),
-    "agents": ("toml_text",),
     "mesh": ("agent_code", "backup_scripts", "members", "version_ranges"),
 }
 """Subjects of a domain that no inner name fits; a name that could be anything is none."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tomllib
 
-from ansible_collections.mcpops.platform.plugins.module_utils.agents.toml_text import toml_problems, toml_text
+from ansible_collections.mcpops.platform.plugins.module_utils.agents.file_spec import toml_problems, toml_text
 
 VALUES: dict[str, Any] = {
     "agent": {
