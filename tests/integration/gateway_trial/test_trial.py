@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import gateway_calls as calls
 from support import mesh
-from support.playbook import LOCAL_HOST, Run, run_playbook
+from support.playbook import LOCAL_HOST, Run, run_playbook, run_tasks
 
 from localcloud.images.catalog import ECHO_MCP
 from localcloud.images.gateway import ENVOY
@@ -362,3 +362,35 @@ def test_verification_of_a_site_writes_its_evidence_and_is_red_for_an_open_way(
     [opened_way, *_others] = json.loads(Path(args["evidence"]).read_text())["open"]
     assert f"https://{calls.HOST}:443/mcp" in opened_way
     assert opened_way in " ".join(failed.output.split())
+
+
+def test_a_teardown_keeps_what_another_gateway_uses(stands: None, cloud: Any, cluster: Any, run_task: Any) -> None:
+    """Its class, its controller, and the namespace of both."""
+    second = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "second", "namespace": calls.NAMESPACE},
+        "spec": {"gatewayClassName": "eg", "listeners": [{"name": "http", "protocol": "HTTP", "port": 8080}]},
+    }
+    mesh.apply(cluster, [second])
+    variables = {
+        "gateway_kubeconfig": str(cluster.kubeconfig),
+        "gateway_namespace": calls.NAMESPACE,
+        "gateway_route_namespace": calls.SERVERS,
+        "site_teardown_in_cluster": True,
+        "site_teardown_namespaces": True,
+    }
+    tasks = [{"ansible.builtin.include_role": {"name": "mcpops.platform.gateway", "tasks_from": "teardown"}}]
+    try:
+        done = run_tasks(tasks, play=calls.play(cloud, cluster), variables=variables).ok()
+        assert f"Kept, because other Gateways are there ({calls.NAMESPACE}/second)" in done.output
+        assert "Remove Envoy Gateway" not in done.changed
+        names = {one["metadata"]["name"] for one in cluster.get("gateways", "-n", calls.NAMESPACE)["items"]}
+        assert names == {"second"}
+        assert cluster.get("gatewayclass", "eg")["spec"]
+        assert "deletionTimestamp" not in cluster.get("namespace", calls.NAMESPACE)["metadata"]
+        controllers = cluster.get("deployment", "envoy-gateway", "-n", calls.CONTROLLER)
+        assert controllers["status"]["readyReplicas"] == 1
+    finally:
+        cluster.kubectl("delete", "gateway", "-n", calls.NAMESPACE, "second")
+        run_task("gateway", GATEWAY)
