@@ -153,9 +153,10 @@ def _of_way(way: Way, source: Source, credentials: Credentials) -> Iterator[Tria
     elif way.is_open:
         name = NO_TOKEN if way.is_guarded else DIRECT
         yield Trial(0, source, way, name, NONE, OPEN_BY_DECLARATION, note="a route to it is declared anonymous")
-    elif way.kind in (UNKNOWN_HOST, GATEWAY_SERVICE, INGRESS):
+    elif way.kind == UNKNOWN_HOST or (way.kind == GATEWAY_SERVICE and not (way.is_inside and source.kind != OUTSIDE)):
+        # the same listeners as by the address of the gateway: there are as many of these ways as nodes
         yield _trial(way, source, NO_TOKEN, NONE, _called(way))
-    elif way.kind in (GATEWAY, OTHER_GATEWAY):
+    elif way.kind in (GATEWAY, OTHER_GATEWAY, GATEWAY_SERVICE, INGRESS):
         yield from _without_rights(way, source, credentials)
         if way.kind == GATEWAY and way.method == USUAL_METHOD:
             yield from _with_rights(way, source, credentials)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import gateway_calls as calls
 from support import mesh
-from support.playbook import LOCAL_HOST, Run, run_playbook
+from support.playbook import LOCAL_HOST, Run, run_playbook, run_tasks
 
 from localcloud.images.catalog import ECHO_MCP
 from localcloud.images.gateway import ENVOY
@@ -139,14 +139,20 @@ def test_a_closed_gateway_is_proven_from_everywhere(
         wanted = {**dict.fromkeys(ALLOWED, "passed"), **dict.fromkeys(GIVEN, "refused")}
         assert tried(rows, source, "given") == wanted, source
         assert tried(rows, source, "none", "unknown_host") == {"no token": "refused"}, source
-        inside = {"cluster_ip": "direct call", "pod_ip": "direct call", "gateway_service": "no token"}
-        for kind, trial in inside.items():
+        asked = {"no token"} if source == OUTSIDE else NO_TOKEN
+        inside = {"cluster_ip": {"direct call"}, "pod_ip": {"direct call"}, "gateway_service": asked}
+        for kind, trials in inside.items():
             # whatever else there is on the network of this machine
             right = {"refused", "not_tried"} if source == OUTSIDE else {"refused"}
+            # signed tokens go to the listeners alone
             assert {
-                row["outcome"] for row in rows if (row["source"].startswith(source), row["kind"]) == (True, kind)
+                row["outcome"]
+                for row in rows
+                if row["source"].startswith(source) and row["kind"] == kind and row["credential"] != "signed"
             } <= right
-            assert list(tried(rows, source, "none", kind)) == [trial], (source, kind)
+            assert set(tried(rows, source, "none", kind)) == trials, (source, kind)
+        control = {"control": "passed"} if source != OUTSIDE else {}
+        assert tried(rows, source, "none", "api_server") == control
     evidence = json.loads(Path(args["evidence"]).read_text())
     assert evidence["trials"] == rows
     assert evidence["summary"] == done["summary"]
@@ -169,6 +175,20 @@ def patch_open(cluster: Any) -> None:
     cluster.kubectl("patch", "securitypolicy", "-n", calls.SERVERS, "guarded", "--type=merge", "-p", allowed)
 
 
+def tools_open(cluster: Any) -> None:
+    """A token is asked for, and may call whatever there is."""
+    allowed = '{"spec":{"authorization":{"defaultAction":"Allow","rules":null}}}'
+    cluster.kubectl("patch", "securitypolicy", "-n", calls.SERVERS, "guarded", "--type=merge", "-p", allowed)
+
+
+def audiences_open(cluster: Any) -> None:
+    """A token of the issuer is asked for, whoever it is for."""
+    [provider] = cluster.get("securitypolicy", "guarded", "-n", calls.SERVERS)["spec"]["jwt"]["providers"]
+    provider.pop("audiences")
+    patch = json.dumps({"spec": {"jwt": {"providers": [provider]}}})
+    cluster.kubectl("patch", "securitypolicy", "-n", calls.SERVERS, "guarded", "--type=merge", "-p", patch)
+
+
 def forget_policy(cluster: Any) -> None:
     cluster.kubectl("delete", "networkpolicy", "-n", calls.SERVERS, POLICY)
 
@@ -180,13 +200,19 @@ def node_port(cluster: Any) -> None:
     mesh.apply(cluster, [{"apiVersion": "v1", "kind": "Service", "metadata": made, "spec": spec}])
 
 
-def undeclared_route(cluster: Any) -> None:
+def behind_a_match(cluster: Any) -> None:
+    """One that takes nothing but calls with a header, of a path."""
+    path = {"type": "RegularExpression", "value": "/m[a-c]p"}
+    undeclared_route(cluster, matches=[{"path": path, "headers": [{"name": "X-Team", "value": "a"}]}])
+
+
+def undeclared_route(cluster: Any, **rule: Any) -> None:
     """Beside the declared one, with a policy that lets everybody in."""
     made = {"name": "shortcut", "namespace": calls.SERVERS, "labels": {"opened": "yes"}}
     spec = {
         "parentRefs": [{"name": "mcp", "namespace": calls.NAMESPACE}],
         "hostnames": ["shortcut.mcp.test"],
-        "rules": [{"backendRefs": [{"name": "guarded", "port": 3000}]}],
+        "rules": [{"backendRefs": [{"name": "guarded", "port": 3000}], **rule}],
     }
     target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "shortcut"}
     allowed = {"targetRefs": [target], "authorization": {"defaultAction": "Allow"}}
@@ -211,6 +237,9 @@ def undeclared_route(cluster: Any) -> None:
         pytest.param(
             undeclared_route, {"kind": "gateway", "route": f"{calls.SERVERS}/shortcut"}, id="undeclared route"
         ),
+        pytest.param(behind_a_match, {"kind": "gateway", "route": f"{calls.SERVERS}/shortcut"}, id="behind a match"),
+        pytest.param(tools_open, {"trial": "forbidden tool", "credential": "given"}, id="rule that allows all tools"),
+        pytest.param(audiences_open, {"trial": "wrong audience", "credential": "signed"}, id="any audience"),
         pytest.param(forget_policy, {"kind": "pod_ip", "source": "foreign pod"}, id="no NetworkPolicy: pod"),
         pytest.param(forget_policy, {"kind": "cluster_ip", "source": "foreign pod"}, id="no NetworkPolicy: Service"),
         pytest.param(node_port, {"kind": "node_port", "source": OUTSIDE}, id="NodePort"),
@@ -362,3 +391,35 @@ def test_verification_of_a_site_writes_its_evidence_and_is_red_for_an_open_way(
     [opened_way, *_others] = json.loads(Path(args["evidence"]).read_text())["open"]
     assert f"https://{calls.HOST}:443/mcp" in opened_way
     assert opened_way in " ".join(failed.output.split())
+
+
+def test_a_teardown_keeps_what_another_gateway_uses(stands: None, cloud: Any, cluster: Any, run_task: Any) -> None:
+    """Its class, its controller, and the namespace of both."""
+    second = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "second", "namespace": calls.NAMESPACE},
+        "spec": {"gatewayClassName": "eg", "listeners": [{"name": "http", "protocol": "HTTP", "port": 8080}]},
+    }
+    mesh.apply(cluster, [second])
+    variables = {
+        "gateway_kubeconfig": str(cluster.kubeconfig),
+        "gateway_namespace": calls.NAMESPACE,
+        "gateway_route_namespace": calls.SERVERS,
+        "site_teardown_in_cluster": True,
+        "site_teardown_namespaces": True,
+    }
+    tasks = [{"ansible.builtin.include_role": {"name": "mcpops.platform.gateway", "tasks_from": "teardown"}}]
+    try:
+        done = run_tasks(tasks, play=calls.play(cloud, cluster), variables=variables).ok()
+        assert f"Kept, because other Gateways are there ({calls.NAMESPACE}/second)" in done.output
+        assert "Remove Envoy Gateway" not in done.changed
+        names = {one["metadata"]["name"] for one in cluster.get("gateways", "-n", calls.NAMESPACE)["items"]}
+        assert names == {"second"}
+        assert cluster.get("gatewayclass", "eg")["spec"]
+        assert "deletionTimestamp" not in cluster.get("namespace", calls.NAMESPACE)["metadata"]
+        controllers = cluster.get("deployment", "envoy-gateway", "-n", calls.CONTROLLER)
+        assert controllers["status"]["readyReplicas"] == 1
+    finally:
+        cluster.kubectl("delete", "gateway", "-n", calls.NAMESPACE, "second")
+        run_task("gateway", GATEWAY)

@@ -148,6 +148,7 @@ def test_a_dump_is_restored_in_another_cluster(
         "mcp_mesh_image": registry,
         "mcp_mesh_database": database,
         "mcp_mesh_blob": reader,
+        "mcp_mesh_namespace_labels": {"team": "data"},
     }
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps({"drill": {"hosts": {"spare": host}}}), encoding="utf-8")
@@ -165,6 +166,8 @@ def test_a_dump_is_restored_in_another_cluster(
     prepare(cloud, other_cluster, DRILL, **{"mcpops.io/drill": "true"})
     kept = drill("-e", "mesh_drill_keep=true").ok()
     assert "is there again, row by row" in kept.output
+    labels = other_cluster.get("namespace", DRILL)["metadata"]["labels"]
+    assert (labels["team"], labels["mcpops.io/drill"]) == ("data", "true")
     assert query(other_cluster, DRILL, "select word from ledger order by word").split() == ["kept", "too"]
     # a second drill begins anew, and leaves nothing
     query(other_cluster, DRILL, "drop table ledger")

@@ -504,6 +504,34 @@ def test_private_addresses_of_nodes_are_controlled_from_outside() -> None:
     assert not doubted(FOREIGN, "node_port", "10.1.0.4")
 
 
+FORBIDDEN = {"no token", "old era without headers", "lying name", "batch", "SSE path", "foreign key", "unsigned"}
+FORBIDDEN |= {"wrong audience", "wrong issuer", "expired", "other tenant"}
+WITH_TOKEN = {"forbidden tool", "old era without headers", "lying name", "lying method", "batch"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "source", "names"),
+    [
+        ("gateway", {}, OUTSIDE, FORBIDDEN | WITH_TOKEN | {"allowed call", "allowed call of the older era"}),
+        ("other_gateway", {}, OUTSIDE, FORBIDDEN),
+        ("ingress", {}, OUTSIDE, FORBIDDEN),
+        ("gateway_service", {"is_inside": True}, FOREIGN, FORBIDDEN),
+        ("gateway_service", {"is_inside": True}, OUTSIDE, {"no token"}),
+        ("gateway_service", {}, FOREIGN, {"no token"}),
+        ("unknown_host", {}, FOREIGN, {"no token"}),
+        *((kind, {}, OUTSIDE, {"direct call"}) for kind in ("pod_ip", "node_port", "cluster_ip", "host_port")),
+    ],
+)
+def test_every_way_is_tried_with_every_forbidden_call(
+    kind: str, given: dict[str, Any], source: Source, names: set[str]
+) -> None:
+    way = Way(kind, "w", "203.0.113.7", 443, "echo.mcp.test", tls=True, route="mcp/echo", **given)
+    credentials = Credentials(token(roles=["user"]), {}, AUTH, DECLARED)
+    made = trial_plan.trials_of([way], [source], credentials)
+    assert {one.name for one in made} == names
+    assert all(one.call for one in made)
+
+
 def test_every_pod_is_to_reach_the_api_server() -> None:
     api = {"clusterIP": "10.0.0.1", "ports": [{"name": "https", "port": 443}]}
     cluster = seen(services=[service(), service("kubernetes", "default", **api)])
