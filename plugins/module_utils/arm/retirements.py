@@ -29,9 +29,11 @@ from .retirement_calendar import (
 
 Body = Mapping[str, Any]
 
-_IMAGE = re.compile(r"AKS(Ubuntu|AzureLinux|CBLMariner|Windows)-?V?(\d+)?", re.IGNORECASE)
+# AKSUbuntu-2204gen2containerd-..., AKSAzureLinux-V3gen2-..., AKSAzureLinux-OSGuardV3gen2fipsTL-...,
+# AKSWindows-23H2-gen2-... (what AKS lists: Azure/karpenter-provider-azure pkg/fake/nodeimageversionsapi.go)
+_IMAGE = re.compile(r"AKS(Ubuntu|AzureLinux|CBLMariner|Windows)-?(OSGuard)?V?(\d+(?:H\d)?)?", re.IGNORECASE)
 _WINDOWS = {"windows2019": "Windows Server 2019", "windows2022": "Windows Server 2022", "windows2025": ""}
-_LINUX = {
+_SYSTEMS = {
     "ubuntu2004": "Ubuntu 20.04",
     "ubuntu2204": "Ubuntu 22.04",
     "flatcar": "Flatcar",
@@ -100,9 +102,18 @@ def uses(declared: Body, pools: Sequence[Body], live: Body | None) -> list[Use]:
     """
     standing = list(_of_cluster(live, (live or {}).get("properties", {}).get("agentPoolProfiles") or (), stands=True))
     version = minor_of(live) or minor_of(declared)
-    new = _of_cluster(declared, pools, stands=False, minor=version)
+    new = _of_cluster(_with_plan(declared, live), pools, stands=False, minor=version)
     known = {(use.kind, use.value, use.place) for use in standing}
     return [*standing, *(use for use in new if (use.kind, use.value, use.place) not in known)]
+
+
+def _with_plan(declared: Body, live: Body | None) -> Body:
+    """With the support plan that stands, where none is declared: the update keeps it."""
+    plan = ((live or {}).get("properties") or {}).get("supportPlan")
+    properties = declared.get("properties") or {}
+    if not plan or properties.get("supportPlan"):
+        return declared
+    return {**declared, "properties": {**properties, "supportPlan": plan}}
 
 
 def minor_of(body: Body | None) -> str:
@@ -119,10 +130,10 @@ def node_os(pool: Body, minor: str) -> str:
     """
     image = _IMAGE.search(str(pool.get("nodeImageVersion") or ""))
     if image is not None:
-        return _of_image(image[1].lower(), image[2] or "")
+        return _SYSTEMS["azurelinuxosguard"] if image[2] else _of_image(image[1].lower(), image[3] or "")
     sku = str(pool.get("osSKU") or "").lower()
-    if sku in _LINUX:
-        return _LINUX[sku]
+    if sku in _SYSTEMS:
+        return _SYSTEMS[sku]
     if sku in _WINDOWS:
         return _WINDOWS[sku]
     numbers = tuple(int(part) for part in minor.split(".") if part.isdigit())
@@ -139,7 +150,8 @@ def _of_image(family: str, number: str) -> str:
     if family == "ubuntu":
         return f"Ubuntu {number[:2]}.{number[2:4]}" if len(number) >= 4 else ""
     if family == "windows":
-        return f"Windows Server {number}" if number else ""
+        # releases of the annual channel are called by half-years
+        return _SYSTEMS["windowsannual"] if "h" in number.lower() else f"Windows Server {number}" if number else ""
     return "Azure Linux 2.0" if number in ("2", "") else ""
 
 

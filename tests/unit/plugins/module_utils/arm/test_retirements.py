@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.preview_features import needs
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.retirement_calendar import (
     CALENDAR,
+    KUBERNETES,
     NODE_OS,
     Retirement,
 )
@@ -55,6 +56,21 @@ def values(found: list[Use], kind: str = "") -> list[str]:
         ),
         pytest.param(
             {"nodeImageVersion": "AKSWindows-2022-containerd-1"}, "1.31", "Windows Server 2022", id="its image"
+        ),
+        pytest.param(
+            {"osSKU": "WindowsAnnual", "nodeImageVersion": "AKSWindows-23H2-gen2-25398.1611.250518"},
+            "1.33",
+            "Windows Server Annual Channel",
+            id="an image of the annual channel",
+        ),
+        pytest.param(
+            {"osSKU": "AzureLinuxOSGuard", "nodeImageVersion": "AKSAzureLinux-OSGuardV3gen2fipsTL-202512.18.0"},
+            "1.34",
+            "Azure Linux with OS Guard",
+            id="an image with OS Guard",
+        ),
+        pytest.param(
+            {"osSKU": "AzureLinux", "nodeImageVersion": "AKSAzureLinux-V3katagen2-202512.18.0"}, "1.31", "", id="Kata"
         ),
     ],
 )
@@ -101,6 +117,20 @@ def test_what_stands_does_not_fail_and_what_could_not_be_made_does() -> None:
     assert not [item for item in due(uses(DECLARED, POOLS, stands), date(2030, 1, 1), 0) if item.fails]
     failing = {item.row.value for item in due(uses(DECLARED, POOLS, None), TODAY, 0) if item.fails}
     assert failing == {"Basic", "AvailabilitySet", "Azure AD integration (legacy)"}
+
+
+@pytest.mark.parametrize(
+    ("own", "standing", "found"),
+    [
+        pytest.param({}, {"supportPlan": "AKSLongTermSupport"}, ["1.31 LTS"], id="kept from what stands"),
+        pytest.param({"supportPlan": "KubernetesOfficial"}, {"supportPlan": "AKSLongTermSupport"}, ["1.31"], id="left"),
+        pytest.param({}, {}, ["1.31"], id="none"),
+    ],
+)
+def test_a_declared_version_is_of_the_plan_that_it_will_have(own: Any, standing: Any, found: list[str]) -> None:
+    live = body(currentKubernetesVersion="1.30.9", **standing)
+    declared = uses(body(kubernetesVersion="1.31", **own), [], live)
+    assert [use.value for use in declared if use.kind == KUBERNETES and not use.stands] == found
 
 
 def test_an_app_routing_without_nginx_is_not_retired() -> None:
