@@ -173,10 +173,9 @@ options:
       source_ranges:
         description:
           - Ranges of addresses that may come, for the load balancer and for the network policy.
-          - Nothing of a mesh asks for a token, so there is no default, and everybody is refused.
+          - Nothing of a mesh asks for a token, so there is no default, and everybody is refused. They are needed.
         type: list
         elements: str
-        required: true
       annotations:
         description: Further annotations of the Service.
         type: dict

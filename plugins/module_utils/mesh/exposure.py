@@ -40,7 +40,7 @@ OPTIONS: dict[str, Any] = {
             "resource_group": {"type": "str", "required": True},
         },
     },
-    "source_ranges": {"type": "list", "elements": "str", "required": True},
+    "source_ranges": {"type": "list", "elements": "str"},
     "annotations": {"type": "dict"},
 }
 """What `exposed` takes of both; an agent has a host beside it."""
@@ -99,7 +99,7 @@ def exposure_problems(where: str, exposed: Mapping[str, Any] | None) -> Iterator
         return
     ranges = exposed.get("source_ranges") or ()
     if not ranges:
-        yield Problem(f"{where}.source_ranges", "is empty: nothing of a mesh asks for a token, so say who may come")
+        yield Problem(f"{where}.source_ranges", "is needed: nothing of a mesh asks for a token, so say who may come")
     found = list(range_problems(f"{where}.source_ranges", ranges))
     yield from found
     for index, one in enumerate(ranges if not found else ()):
