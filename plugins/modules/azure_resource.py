@@ -191,7 +191,7 @@ from typing import Any
 from ..module_utils.arm import azure_resource
 from ..module_utils.arm.names import OWNED_OPTIONS
 from ..module_utils.arm.options import azure_argument_spec
-from ..module_utils.arm.resource_plan import UPDATE_METHODS
+from ..module_utils.arm.update_policies import UPDATE_METHODS
 from ..module_utils.module import run_module
 
 ARGUMENT_SPEC: dict[str, Any] = {

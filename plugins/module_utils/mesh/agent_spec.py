@@ -26,7 +26,7 @@ from ..kube.workload_parts import (
 )
 from ..text import texts_of_mapping
 from .agent_code import Code
-from .exposure import EXPOSED, exposed_name, load_balancer, peers
+from .exposure import EXPOSED, exposed_name, exposed_service, peers
 from .registry_readiness import Expected
 
 DEFAULT_IMAGE = "mcpmesh/python-runtime:3.8.0"
@@ -141,7 +141,7 @@ def agent_objects(agent: DeclaredAgent, mesh: Mesh) -> list[Object]:
         _deployment(agent, mesh),
     ]
     if agent.exposed:
-        found.append(_exposed_service(agent, agent.exposed, mesh))
+        found.append(exposed_service(_service(agent, mesh), agent.exposed))
     if agent.code is not None:
         found.append(_object("ConfigMap", agent, mesh, **agent.code.data()))
     if agent.options.get("persistence"):
@@ -191,14 +191,6 @@ def _object(kind: str, agent: DeclaredAgent, mesh: Mesh, **content: Any) -> Obje
 def _service(agent: DeclaredAgent, mesh: Mesh) -> Object:
     ports = [{"name": "http", "port": agent.port, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}]
     return _object("Service", agent, mesh, spec={"type": "ClusterIP", "selector": selector(agent), "ports": ports})
-
-
-def _exposed_service(agent: DeclaredAgent, exposed: Mapping[str, Any], mesh: Mesh) -> Object:
-    port = {"name": "http", "port": agent.port, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}
-    made = load_balancer(exposed, selector(agent), port)
-    found = _object("Service", agent, mesh, spec=made["spec"])
-    metadata = {**found["metadata"], "name": exposed_name(agent.name)}
-    return {**found, "metadata": {**metadata, **({"annotations": made["annotations"]} if made["annotations"] else {})}}
 
 
 def _deployment(agent: DeclaredAgent, mesh: Mesh) -> Object:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ..arm import names
 from ..errors import Problem
 from ..kube.azure_load_balancer import INTERNAL, INTERNAL_ADDRESS, PIP_GROUP, PIP_NAME
+from ..kube.manifests import Object
 from ..kube.policy_peers import range_problems
 from ..text import texts_of_mapping
 
@@ -46,8 +47,8 @@ OPTIONS: dict[str, Any] = {
 """What `exposed` takes of both; an agent has a host beside it."""
 
 
-def load_balancer(exposed: Mapping[str, Any], selector: Mapping[str, str], port: Mapping[str, Any]) -> dict[str, Any]:
-    """metadata.annotations and spec of the Service. With Local, policies see who comes, and not a node."""
+def exposed_service(service: Mapping[str, Any], exposed: Mapping[str, Any]) -> Object:
+    """The pods of a Service through a load balancer. With Local, policies see who comes, and not a node."""
     annotations: dict[str, str] = {}
     if exposed.get("internal"):
         annotations[INTERNAL] = "true"
@@ -56,14 +57,28 @@ def load_balancer(exposed: Mapping[str, Any], selector: Mapping[str, str], port:
     if exposed.get("public_ip"):
         annotations[PIP_NAME] = exposed["public_ip"]["name"]
         annotations[PIP_GROUP] = exposed["public_ip"]["resource_group"]
+    if exposed.get("agent_ranges"):
+        annotations[AGENT_RANGES] = ",".join(exposed["agent_ranges"])
+    annotations |= texts_of_mapping(exposed.get("annotations") or {})
+    metadata = {**service["metadata"], "name": exposed_name(service["metadata"]["name"])}
     spec = {
+        **service["spec"],
         "type": "LoadBalancer",
         "externalTrafficPolicy": "Local",
-        "selector": dict(selector),
-        "ports": [dict(port)],
         "loadBalancerSourceRanges": list(exposed["source_ranges"]),
     }
-    return {"annotations": {**annotations, **texts_of_mapping(exposed.get("annotations") or {})}, "spec": spec}
+    return {**service, "metadata": {**metadata, **({"annotations": annotations} if annotations else {})}, "spec": spec}
+
+
+def way_in(exposed: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The peers of a NetworkPolicy that may come from elsewhere."""
+    return peers((exposed or {}).get("source_ranges") or ())
+
+
+def way_to_agents(exposed: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The rule by which a registry calls agents of other clusters, as whoever diagnoses asks it to."""
+    remote = peers((exposed or {}).get("agent_ranges") or ())
+    return [{"to": remote}] if remote else []
 
 
 def exposed_name(name: str) -> str:

@@ -25,7 +25,7 @@ from .agent_spec import (
     REGISTRY,
     api_server_ranges,
 )
-from .exposure import AGENT_RANGES, EXPOSED, exposed_name, load_balancer, peers
+from .exposure import EXPOSED, exposed_name, exposed_service, way_in, way_to_agents
 
 OWNER_LABEL = "mcpops.io/mesh-registry"
 """On every object of a registry and of its database, with the registry's name."""
@@ -157,7 +157,7 @@ def registry_objects(registry: DeclaredRegistry) -> list[Object]:
         encoded = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
         found.append(registry_object(registry, "Secret", registry.secret_name, _DATABASE, type="Opaque", data=encoded))
     if registry.options.get(EXPOSED):
-        found.append(_exposed_service(registry, registry.options[EXPOSED]))
+        found.append(exposed_service(_service(registry, registry.name, REGISTRY, PORT), registry.options[EXPOSED]))
     if registry.replicas > 1:
         spec = {"maxUnavailable": 1, "selector": {"matchLabels": selector_of(registry, REGISTRY)}}
         found.append(registry_object(registry, "PodDisruptionBudget", registry.name, REGISTRY, spec=spec))
@@ -223,16 +223,6 @@ def _service(registry: DeclaredRegistry, name: str, component: str, port: int) -
     ports = [{"name": protocol, "port": port, "targetPort": protocol, "protocol": "TCP"}]
     spec = {"type": "ClusterIP", "selector": selector_of(registry, component), "ports": ports}
     return registry_object(registry, "Service", name, component, spec=spec)
-
-
-def _exposed_service(registry: DeclaredRegistry, exposed: Mapping[str, Any]) -> Object:
-    """For agents of other clusters."""
-    port = {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}
-    made = load_balancer(exposed, selector_of(registry, REGISTRY), port)
-    found = registry_object(registry, "Service", exposed_name(registry.name), REGISTRY, spec=made["spec"])
-    ranges = {AGENT_RANGES: ",".join(exposed["agent_ranges"])} if exposed.get("agent_ranges") else {}
-    annotations = {**made["annotations"], **ranges}
-    return {**found, "metadata": {**found["metadata"], **({"annotations": annotations} if annotations else {})}}
 
 
 def _workload(registry: DeclaredRegistry) -> Object:
@@ -394,15 +384,13 @@ def _network_policies(registry: DeclaredRegistry) -> list[Object]:
         for namespace in namespaces
     ]
     database = [{"port": DATABASE_PORT, "protocol": "TCP"}]
-    exposed = registry.options.get(EXPOSED) or {}
-    callers = [*agents, *api_server_ranges(registry.options), *peers(exposed.get("source_ranges") or ())]
-    # whoever diagnoses asks the registry whether it reaches agents of other clusters
-    remote = peers(exposed.get("agent_ranges") or ())
+    exposed = registry.options.get(EXPOSED)
+    callers = [*agents, *api_server_ranges(registry.options), *way_in(exposed)]
     own = {
         "podSelector": {"matchLabels": selector_of(registry, REGISTRY)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"from": callers, "ports": [{"port": PORT, "protocol": "TCP"}]}],
-        "egress": [*way_to_database(registry), *([{"to": remote}] if remote else ())],
+        "egress": [*way_to_database(registry), *way_to_agents(exposed)],
     }
     found = [registry_object(registry, "NetworkPolicy", registry.name, REGISTRY, spec=own)]
     if registry.kind == BUNDLED:

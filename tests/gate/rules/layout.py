@@ -49,7 +49,7 @@ OTHER_SUBJECTS = {
         "server_template",
         "server_types",
     ),
-    "mesh": ("agent_code", "backup_scripts", "members", "version_ranges"),
+    "mesh": ("agent_code", "backup_scripts", "exposure", "members", "version_ranges"),
 }
 """Subjects of a domain that no inner name fits; a name that could be anything is none."""
 SHARED_NAMES = (
@@ -77,6 +77,7 @@ CLIENTS = ("arm/client", "kube/client", "kube/transport", "mcp/http_client")
 SMALL = {
     "kube/pinned_images": "the digest behind a tag, the same for all that names an image",
     "intent": "a policy that one can audit by eye",
+    "kube/azure_load_balancer": "annotations of Services, the same for the gateway and the mesh",
     "kube/sdk": "keeps guarded imports away from everything else",
 }
 """Files that are small for a reason."""

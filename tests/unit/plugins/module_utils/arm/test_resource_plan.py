@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import (
-    UPDATE_POLICIES,
     plan_resource,
     resource_spec,
 )
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.update_policies import UPDATE_POLICIES
 from ansible_collections.mcpops.platform.plugins.module_utils.compare import at_least
 
 SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
