@@ -28,6 +28,7 @@ options:
     description:
       - Id of what the role is for. A subscription, resource group, resource or management group, or a namespace of an
         AKS cluster with Azure RBAC for Kubernetes (C(.../managedClusters/<name>/namespaces/<namespace>)).
+      - Of a tenant, its root (C(/)) or a part of it, such as C(/providers/Microsoft.Capacity) with all reservations.
       - Case does not matter. One that begins with C(/resourceGroups/) is in the subscription of the task.
     type: str
     required: true

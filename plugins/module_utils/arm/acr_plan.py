@@ -65,12 +65,13 @@ def parse_image(text: str) -> ImageName | None:
     first, slash, rest = text.partition("/")
     has_host = bool(slash) and (any(sign in first for sign in ".:") or first == "localhost")
     found = _REFERENCE.fullmatch(text) if has_host else _REFERENCE.fullmatch(f"none/{text}")
-    if found is None or (has_host and not rest):
+    if found is None or (has_host and not (rest and found["host"])):
+        # `my_host.io/x`: dots make a host of it, and no host has that
         return None
     host, repository = found["host"] if has_host else "", found["repository"]
     if host.lower() in _DOCKER_HUB and "/" not in repository:
         repository = f"{_OFFICIAL}{repository}"
-    return ImageName(host or "", repository, found["tag"] or "", found["digest"] or "")
+    return ImageName(host, repository, found["tag"] or "", found["digest"] or "")
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,9 @@ def _federated(params: Mapping[str, Any]) -> Iterator[Problem]:
     for part, text in given:
         if not str(text or "").strip() or len(str(text)) > _LONGEST_CLAIM:
             yield Problem(f"properties.{part}", f"has 1 to {_LONGEST_CLAIM} characters")
+    for part, text in [("issuer", issuer), *given]:
+        if "*" in str(text):
+            yield Problem(f"properties.{part}", f"{text!r} matches no token: a * is taken literally, name each in full")
 
 
 _LONGEST_CLAIM = 600

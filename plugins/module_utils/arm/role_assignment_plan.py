@@ -41,10 +41,11 @@ def by_repository(registry: Mapping[str, Any]) -> bool:
 _OURS = uuid.UUID("3b1c3a0e-8f0e-4f8e-9d55-2a7f4c6f5e21")
 _PRINCIPALS = (names.IDENTITIES.lower(), names.MANAGED_CLUSTERS.lower())
 _IN_SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)(/resourceGroups/[^/]+)?", re.IGNORECASE)
-_MANAGEMENT_GROUP = re.compile(r"/providers/Microsoft\.Management/managementGroups/[^/]+", re.IGNORECASE)
-_ROLE_ID = re.compile(
-    r"(/subscriptions/[^/]+|)/providers/Microsoft\.Authorization/roleDefinitions/([^/]+)", re.IGNORECASE
-)
+# of the tenant: /providers/Microsoft.Capacity has the reservations of all subscriptions, for example
+# (https://learn.microsoft.com/azure/cost-management-billing/reservations/view-reservations)
+_IN_TENANT = re.compile(r"/providers/[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)+(?:/[^/]+/[^/]+)*", re.IGNORECASE)
+# whatever scope is before it, as resourceId() of templates has it: the service goes by the GUID
+_ROLE_ID = re.compile(r"(?:/.+)?/providers/Microsoft\.Authorization/roleDefinitions/([^/]+)", re.IGNORECASE)
 
 _LONGEST = {"description": 2048, "condition": 8192}
 """Bytes (https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits)."""
@@ -114,7 +115,7 @@ def whole_id(text: str, subscription_id: str) -> str:
 def role_guid(text: str) -> str:
     """The GUID in a role's id, or the GUID that it is; empty for a name."""
     found = _ROLE_ID.fullmatch(text.strip().rstrip("/"))
-    guid = found[2] if found else text.strip()
+    guid = found[1] if found else text.strip()
     return guid.lower() if is_guid(guid) else ""
 
 
@@ -147,7 +148,7 @@ def _scope_problems(params: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _is_scope(text: str) -> bool:
     bare = whole_id(text, str(uuid.UUID(int=0)))
-    if text == "/" or _MANAGEMENT_GROUP.fullmatch(bare):
+    if text == "/" or _IN_TENANT.fullmatch(bare):
         return True
     found = _IN_SUBSCRIPTION.match(bare)
     if found is None or not is_guid(found[1]):

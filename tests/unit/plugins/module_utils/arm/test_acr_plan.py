@@ -46,6 +46,9 @@ def source(**changes: Any) -> dict[str, Any]:
         ("ghcr.io/team/echo@sha256:12", None),
         ("https://ghcr.io/team/echo:1", None),
         ("ghcr.io/", None),
+        ("my_registry.example.io/team/echo:1", None),
+        ("-ghcr.io/echo:1", None),
+        ("_:5000/echo", None),
         ("", None),
     ],
 )

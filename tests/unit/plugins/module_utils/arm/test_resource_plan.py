@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.resource_plan import (
     plan_resource,
+    problems,
     resource_spec,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.update_policies import UPDATE_POLICIES
@@ -72,3 +73,32 @@ def test_what_only_grows_is_sent_by_types_that_are_patched() -> None:
         if any(rule.equal is at_least for rule in policy.rules.values())
     }
     assert growing == {SERVER.lower(): "patch"}
+
+
+CREDENTIAL: dict[str, Any] = {
+    "issuer": "https://token.actions.githubusercontent.com",
+    "subject": "repo:contoso/tools:ref:refs/heads/main",
+    "audiences": ["api://AzureADTokenExchange"],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "paths"),
+    [
+        pytest.param({}, [], id="in full"),
+        pytest.param({"subject": "system:serviceaccount:mcp:*"}, ["properties.subject"], id="any service account"),
+        pytest.param({"issuer": "https://*.oic.prod-aks.azure.com/"}, ["properties.issuer"], id="any issuer"),
+        pytest.param({"audiences": ["*"], "subject": "*"}, ["properties.subject", "properties.audiences"], id="all"),
+    ],
+)
+def test_a_federated_credential_has_no_patterns(changes: dict[str, Any], paths: list[str]) -> None:
+    given = {
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        "name": "id-ci/main",
+        "resource_group": "rg",
+        "state": "present",
+        "properties": {**CREDENTIAL, **changes},
+    }
+    found = problems({**given, "purge_tags": False})
+    assert [problem.path for problem in found] == paths
+    assert all("matches no token" in problem.message for problem in found)

@@ -38,6 +38,8 @@ TAKEN: dict[str, dict[str, Any]] = {
     "a namespace": {"scope": f"{CLUSTER}/namespaces/tools"},
     "a management group": {"scope": "/providers/Microsoft.Management/managementGroups/contoso"},
     "the root": {"scope": "/"},
+    "the reservations of a tenant": {"scope": "/providers/Microsoft.Capacity"},
+    "something in a tenant": {"scope": "/providers/Microsoft.Billing/billingAccounts/1-2/billingProfiles/A"},
     "in other case": {"scope": REGISTRY.upper()},
     "in the task's subscription": {"scope": REGISTRY.removeprefix(SUB), "principal": IDENTITY.removeprefix(SUB)},
     "an identity": {"principal": IDENTITY.lower()},
@@ -45,6 +47,8 @@ TAKEN: dict[str, dict[str, Any]] = {
     "a role's GUID": {"role": PULL.upper()},
     "a role's id": {"role": f"{ROLES}/{PULL}"},
     "a role's id in a subscription": {"role": f"{SUB}{ROLES.lower()}/{PULL}/"},
+    "a role's id in a group": {"role": f"{GROUP}{ROLES}/{PULL}"},
+    "a role's id in a management group": {"role": f"/providers/Microsoft.Management/managementGroups/m{ROLES}/{PULL}"},
     "a role's name with blanks": {"role": "Container Registry Repository Reader"},
     "an end of a condition": {"condition": ""},
     "a name": {"name": str(uuid.uuid4())},
@@ -60,6 +64,8 @@ def test_taken(changes: dict[str, Any]) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "no scope": ({"scope": "acragents"}, "scope", "is not a valid scope"),
     "half a scope": ({"scope": f"{GROUP}/providers/Microsoft.X"}, "scope", "is not a valid scope"),
+    "half a scope in the tenant": ({"scope": "/providers/Microsoft.Billing/billingAccounts"}, "scope", "not a valid"),
+    "no namespace": ({"scope": "/providers/Capacity"}, "scope", "is not a valid scope"),
     "a subscription's name": ({"scope": "/subscriptions/mine"}, "scope", "is not a valid scope"),
     "an assignment": (
         {"scope": f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/x"},
@@ -83,6 +89,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_refused(changes: dict[str, Any], path: str, text: str) -> None:
     (problem,) = problems(options(**changes))
     assert problem.path == path and text in problem.message
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["", SUB, GROUP, "/providers/Microsoft.Management/managementGroups/m"],
+    ids=["tenant", "sub", "group", "mg"],
+)
+def test_a_role_is_its_guid_wherever_its_id_says_that_it_is(place: str) -> None:
+    assert role_guid(f"{place}{ROLES}/{PULL.upper()}/") == PULL
 
 
 def test_all_problems_at_once() -> None:
