@@ -78,7 +78,6 @@ SMALL = {
     "kube/pinned_images": "the digest behind a tag, the same for all that names an image",
     "intent": "a policy that one can audit by eye",
     "kube/policy_peers": "what every domain lets in or out; nothing else is about network policies in kube",
-    "kube/azure_load_balancer": "annotations of Services, the same for the gateway and the mesh",
     "kube/sdk": "keeps guarded imports away from everything else",
 }
 """Files that are small for a reason."""
