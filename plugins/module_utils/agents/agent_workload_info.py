@@ -26,7 +26,7 @@ from ..text import counted
 from ..waiting import Deadline, poll, wait_timeout_problems
 from . import diagnosis
 from .domain import NAME
-from .health_readiness import UNREACHABLE, Health, judge_answer, judge_health, shortened
+from .health_readiness import Health, judge_answer, judge_health, shortened, unreachable
 from .workload_spec import DEFAULT_HEALTH, DEFAULT_SERVICE_PORT, HEALTH_ANNOTATION
 
 SUBJECT = "agent_workload_info"
@@ -136,7 +136,7 @@ def ask_health(kube: Kube, agent: Asked) -> Health:
         if _LATE not in failed.reason:
             raise
         why = f"{agent.health_path} did not answer within {TIMEOUT:.0f} s"
-        return Health(reasons=(Reason(agent.label, UNREACHABLE, why, "See what its log says."),))
+        return Health(reasons=(unreachable(agent.label, why, "See what its log says."),))
     return judge_health(agent.label, agent.health_path, response)
 
 
@@ -167,7 +167,7 @@ def _call(kube: Kube, agent: Asked, call: Mapping[str, Any]) -> Answered:
     except ServiceError as failed:
         if _LATE not in failed.reason:
             raise
-        reason = Reason(agent.label, UNREACHABLE, f"{call['path']} did not answer within {seconds:.0f} s")
+        reason = unreachable(agent.label, f"{call['path']} did not answer within {seconds:.0f} s")
         return Answered(agent, call["path"], 0, round(watch.elapsed * 1000), "", reason)
     text = shortened(response.body.decode(errors="replace"))
     reason_found = judge_answer(agent.label, call, response)

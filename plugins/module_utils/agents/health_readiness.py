@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import Reason
 from ..http_terms import Response
+from ..kube.readiness.reasons import make_reason
 from ..masking import one_line
 from ..secrets import redact
 
@@ -47,13 +48,13 @@ def judge_health(subject: str, path: str, response: Response) -> Health:
         return Health(reasons=(Reason(subject, "AgentWithoutHealth", said, advice),))
     found = Health({name: state for name, state, _message in rows})
     reasons = [
-        Reason(subject, UNHEALTHY, f"{name} is {state}{f': {message}' if message else ''}", _advice(name))
+        _unhealthy(subject, f"{name} is {state}{f': {message}' if message else ''}", name)
         for name, state, message in rows
         if not _is_fine(state)
     ]
     whole = str(answer.get("status", "")).lower()
     if not reasons and (response.status >= 400 or (whole and not _is_fine(whole))):
-        reasons.append(Reason(subject, UNHEALTHY, f"it is {whole or 'ill'} (HTTP {response.status})", _advice("")))
+        reasons.append(_unhealthy(subject, f"it is {whole or 'ill'} (HTTP {response.status})", ""))
     return Health(found.components, tuple(reasons))
 
 
@@ -67,13 +68,19 @@ def silence(subject: str, response: Response) -> Reason | None:
         if not text.lower().startswith("error trying to reach service"):
             return None
     if response.status == 404:
-        return Reason(
-            subject, UNREACHABLE, f"the cluster has no such Service: {text}", "The role agent_workload makes it."
-        )
+        return unreachable(subject, f"the cluster has no such Service: {text}", "The role agent_workload makes it.")
     advice = (
         "See why its pods are not ready (kubectl describe pods), and whether its network policy lets in the API server."
     )
-    return Reason(subject, UNREACHABLE, f"no ready pod of it answers: {text}", advice)
+    return unreachable(subject, f"no ready pod of it answers: {text}", advice)
+
+
+def unreachable(subject: str, message: str, hint: str | None = None) -> Reason:
+    return make_reason(subject, "AgentUnreachable", message, hint=hint)
+
+
+def _unhealthy(subject: str, message: str, component: str) -> Reason:
+    return make_reason(subject, "AgentComponentUnhealthy", message, hint=_advice(component))
 
 
 def judge_answer(subject: str, call: Mapping[str, Any], response: Response) -> Reason | None:

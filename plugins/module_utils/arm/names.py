@@ -33,6 +33,16 @@ SERVER_CONFIGURATIONS = f"{FLEXIBLE_SERVERS}/configurations"
 PUBLIC_ADDRESSES = "Microsoft.Network/publicIPAddresses"
 DNS_ZONES, PRIVATE_DNS_ZONES = "Microsoft.Network/dnsZones", "Microsoft.Network/privateDnsZones"
 
+# how a Service tells Azure's cloud provider which load balancer it wants
+# (https://learn.microsoft.com/azure/aks/load-balancer-standard, .../internal-lb)
+_AZURE = "service.beta.kubernetes.io/azure-"
+INTERNAL = f"{_AZURE}load-balancer-internal"
+INTERNAL_ADDRESS = f"{_AZURE}load-balancer-ipv4"
+PIP_NAME = f"{_AZURE}pip-name"
+PIP_GROUP = f"{_AZURE}load-balancer-resource-group"
+DNS_LABEL = f"{_AZURE}dns-label-name"
+RANGES = f"{_AZURE}allowed-ip-ranges"
+
 # type (lower case): api-version. Each is the stable one that the SDK package of that service speaks (facts: wheels).
 API_VERSIONS = {
     "microsoft.resources/resourcegroups": "2025-04-01",

@@ -18,7 +18,8 @@ from ..plan import Plan
 from ..waiting import wait_timeout_problems
 from . import names
 from .compare import role_definition
-from .resource_plan import ResourceSpec, plan_resource, update_policy_of
+from .resource_plan import ResourceSpec, plan_resource
+from .update_policies import update_policy_of
 
 PRINCIPAL_TYPES = ("Device", "ForeignGroup", "Group", "ServicePrincipal", "User")
 CLUSTER_IDENTITIES = ("kubelet", "control_plane")

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..arm.names import DNS_LABEL, INTERNAL, PIP_GROUP, PIP_NAME, RANGES
 from ..kube.apply.owned_objects import TYPES as KUBERNETES_TYPES
 from ..kube.apply.requests import Target
-from ..kube.azure_load_balancer import DNS_LABEL, INTERNAL, PIP_GROUP, PIP_NAME, RANGES
 from ..kube.discovery import ResourceType
 from ..kube.manifests import Object, object_ref
 from ..kube.policy_peers import NAMESPACE_NAME, way_to_names

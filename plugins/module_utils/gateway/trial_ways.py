@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..arm.names import RANGES
 from ..kube.manifests import Object
 from ..kube.syntax import selector_matches
-from .gateway_spec import RANGES
 from .trial_cluster import (
     CLUSTER_IP,
     GATEWAY,

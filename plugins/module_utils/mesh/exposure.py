@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..arm import names
+from ..arm.names import INTERNAL, INTERNAL_ADDRESS, PIP_GROUP, PIP_NAME
 from ..errors import Problem
-from ..kube.azure_load_balancer import INTERNAL, INTERNAL_ADDRESS, PIP_GROUP, PIP_NAME
 from ..kube.manifests import Object
 from ..kube.policy_peers import range_problems
 from ..text import texts_of_mapping

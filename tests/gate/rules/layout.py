@@ -77,7 +77,6 @@ CLIENTS = ("arm/client", "kube/client", "kube/transport", "mcp/http_client")
 SMALL = {
     "kube/pinned_images": "the digest behind a tag, the same for all that names an image",
     "intent": "a policy that one can audit by eye",
-    "kube/azure_load_balancer": "annotations of Services, the same for the gateway and the mesh",
     "kube/sdk": "keeps guarded imports away from everything else",
 }
 """Files that are small for a reason."""

@@ -64,6 +64,7 @@ def test_every_structure_that_a_module_knows_has_suboptions() -> None:
         "extras: extras_objects",
         "gateway: gateway_controller_values",
         "gateway: gateway_objects",
+        "gateway: gateway_tags",
         "kmcp: kmcp_values",
         "mcp_mesh: mcp_mesh_env",
         "mcp_mesh: mcp_mesh_limits",
