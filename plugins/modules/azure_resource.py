@@ -73,7 +73,9 @@ options:
         a resource of a type that ends with C(/secrets) holds, are never shown, neither as declared nor as they stand.
     type: dict
   api_version:
-    description: API version; the collection's own if not set, for the types it pins one for.
+    description:
+      - API version; the collection's own if not set, for the types it pins one for.
+      - Previews of V(Microsoft.ContainerService) end about a year after their date, and a warning says so beforehand.
     type: str
   update_method:
     description:

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import InvalidInput, Problem, Refused
@@ -37,6 +38,7 @@ from .resource_plan import (
     secrets_of,
     subject_of,
 )
+from .retirement_calendar import preview_version
 
 # types whose names are part of a DNS name that all customers share
 _ONE_OF_ALL = (names.REGISTRIES.lower(),)
@@ -61,6 +63,8 @@ def converge(task: Task) -> Result:
     _refuse(task.params, problems(task.params))
     spec = resource_spec(task.params, resolve_identity(task.params).subscription_id)
     protect(task, secrets_of(spec.type, spec.declared))
+    if ending := preview_version(spec.type, spec.api_version, datetime.now(timezone.utc).date()):
+        task.warn(f"{spec.subject}: {ending}")
     arm = Arm.connect(task, task.params["wait_timeout"])
     return _absent(task, arm, spec) if spec.state == "absent" else _present(task, arm, spec)
 

@@ -36,6 +36,7 @@ _ARCHITECTURES = {"x64": "amd64", "amd64": "amd64", "arm64": "arm64"}
 _KEEPS_AWAY = ("noschedule", "noexecute")
 # labels that AKS or the kubelet gives, whose values are not known here
 # (https://learn.microsoft.com/azure/aks/use-labels#reserved-system-labels)
+_SIZE = "node.kubernetes.io/instance-type"
 _OF_OTHERS = ("kubernetes.io/", "kubernetes.azure.com/", "k8s.io/")
 Platform = tuple[str, str]
 """Operating system and architecture."""
@@ -98,7 +99,7 @@ def _node_pool(name: str, size: str, pool: Pool, sku: Sku | None) -> NodePool:
         "kubernetes.azure.com/agentpool": name,
         "kubernetes.io/os": system,
         **({"kubernetes.io/arch": architecture} if architecture else {}),
-        **({"node.kubernetes.io/instance-type": size} if size else {}),
+        **({_SIZE: size} if size else {}),
         **({"kubernetes.azure.com/scalesetpriority": "spot"} if spot else {}),
     }
     # AKS gives it to every pool of Spot nodes
@@ -110,7 +111,9 @@ def may_come(image: DeclaredImage, pool: NodePool) -> bool:
     """Whether a pod of the image may be scheduled there, as far as its labels and taints are known."""
     for key, wanted in image.node_selector.items():
         if key in pool.labels:
-            if pool.labels[key] != wanted:
+            # of a size, AKS answers any spelling (Standard_D2s_v5, standard_d2s_v5)
+            same = pool.labels[key].lower() == wanted.lower() if key == _SIZE else pool.labels[key] == wanted
+            if not same:
                 return False
         elif not any(part in key for part in _OF_OTHERS):
             return False

@@ -9,8 +9,9 @@ Every date is from the page that the row names. A row says nothing of what stand
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 _AKS = "https://github.com/Azure/AKS"
 _LEARN = "https://learn.microsoft.com/azure/aks"
@@ -245,3 +246,32 @@ CALENDAR: tuple[Retirement, ...] = (
         "https://www.kubernetes.dev/blog/2025/11/12/ingress-nginx-retirement/",
     ),
 )
+
+_PREVIEW = re.compile(r"(\d{4}-\d\d-\d\d)-preview", re.IGNORECASE)
+_QUARTER = timedelta(days=92)
+
+
+def preview_version(resource_type: str, api_version: str, today: date) -> str:
+    """What is to be said of a declared api-version of AKS that is a preview; empty where it is none, or is young.
+
+    Preview versions end about a year after the day in their name, and are to be replaced every six to nine months
+    (https://learn.microsoft.com/azure/aks/concepts-preview-api-life-cycle). Other services have no such rule.
+    """
+    found = _PREVIEW.fullmatch(api_version)
+    if found is None or not resource_type.lower().startswith("microsoft.containerservice/"):
+        return ""
+    try:
+        released = date.fromisoformat(found[1])
+    except ValueError:
+        return ""
+    leap = (released.month, released.day) == (2, 29)
+    end = date(released.year + 1, 3, 1) if leap else released.replace(year=released.year + 1)
+    if today < end - _QUARTER:
+        return ""
+    words = "works" if today < end else "worked"
+    then = "then" if today < end else "now"
+    return (
+        f"api_version {api_version} of {resource_type} {words} until about {end}, as previews of AKS do for a year; "
+        f"the service refuses it {then} (InvalidApiVersionParameter). Leave api_version out, or take a newer one "
+        f"({_LEARN}/concepts-preview-api-life-cycle)"
+    )

@@ -161,6 +161,16 @@ def test_a_token_that_expired_meanwhile_is_renewed_once() -> None:
     assert next(tokens) == 3
 
 
+def test_a_fresh_token_that_is_refused_is_not_asked_for_again() -> None:
+    def answer(request: Request) -> Answer:
+        return (200, {}, {"access_token": "fresh"}) if request.url.endswith("/oauth2/token") else (401, {}, {})
+
+    player = Player(answer)
+    with pytest.raises(ServiceError, match="AcrPull"):
+        registry(player, refresh_token=lambda: "refresh").digest_of("echo", "1")
+    assert sum(request.url.endswith("/oauth2/token") for request in player.asked) == 1
+
+
 def test_what_is_locked_is_told_as_such() -> None:
     text = "The operation is disallowed on this registry, repository or image"
     said = {"errors": [{"code": "DENIED", "message": text}]}

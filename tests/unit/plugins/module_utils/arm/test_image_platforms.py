@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.mcpops.platform.plugins.filter.declared_images import declared_images
+from ansible_collections.mcpops.platform.plugins.module_utils.arm import image_platforms
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.acr_registry import Registry
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.aks.spec import cluster_spec
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.image_platforms import (
@@ -60,6 +61,13 @@ def pool(name: str, architecture: str = "amd64", *taints: str, **labels: str) ->
 )
 def test_labels_decide_where_a_pod_may_come(selector: dict[str, str], expected: bool) -> None:
     assert may_come(image(selector), pool("a", team="x")) is expected
+
+
+def test_a_size_is_the_same_in_any_spelling() -> None:
+    size = "node.kubernetes.io/instance-type"
+    small = pool("a", **{size: "standard_d2s_v5"})
+    assert may_come(image({size: "Standard_D2s_v5"}), small)
+    assert not may_come(image({size: "Standard_D4s_v5"}), small)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +214,28 @@ MANIFEST, BLOB = "v2/echo/manifests/1", "v2/echo/blobs/sha256:abc"
 )
 def test_platforms_of_an_image(answers: Mapping[str, tuple[int, Any, dict[str, str]]], expected: Any) -> None:
     assert platforms(answers) == expected
+
+
+def test_a_name_without_a_host_is_one_of_docker_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Hub:
+        def __init__(self, host: str) -> None:
+            self.host = host
+
+        def platforms_of(self, repository: str, _reference: str) -> list[tuple[str, str]]:
+            asked.append((self.host, repository))
+            return [AMD]
+
+    monkeypatch.setattr(image_platforms._Asked, "_at", lambda _self, host: Hub(host))
+    registries = image_platforms._Asked(None, None, ())  # type: ignore[arg-type]
+    for one in ("nginx:1", "team/echo:1", "registry.example.com/echo:1"):
+        assert registries.platforms(one) == ([AMD], "")
+    assert asked == [
+        ("registry-1.docker.io", "library/nginx"),
+        ("registry-1.docker.io", "team/echo"),
+        ("registry.example.com", "echo"),
+    ]
 
 
 # --- what is declared, and what is installed

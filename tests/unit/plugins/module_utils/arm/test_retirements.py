@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mcpops.platform.plugins.module_utils.arm.names import API_VERSIONS
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.preview_features import needs
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.retirement_calendar import (
     CALENDAR,
     KUBERNETES,
     NODE_OS,
+    POOL_TAG,
     Retirement,
+    preview_version,
 )
 from ansible_collections.mcpops.platform.plugins.module_utils.arm.retirements import Use, due, node_os, uses
 
@@ -131,6 +134,42 @@ def test_a_declared_version_is_of_the_plan_that_it_will_have(own: Any, standing:
     live = body(currentKubernetesVersion="1.30.9", **standing)
     declared = uses(body(kubernetesVersion="1.31", **own), [], live)
     assert [use.value for use in declared if use.kind == KUBERNETES and not use.stands] == found
+
+
+def test_a_new_pool_gets_the_system_of_the_version_that_runs() -> None:
+    """A cluster is upgraded before its pools, and a pool can be no newer than what runs."""
+    live = body(currentKubernetesVersion="1.34.2")
+    found = uses(body(kubernetesVersion="1.35"), [{"name": "new"}], live)
+    assert values(found, NODE_OS) == ["Ubuntu 22.04"]
+
+
+@pytest.mark.parametrize(("value", "tags"), [("true", 1), ("True", 1), ("false", 0), ("", 0)])
+def test_a_tag_is_used_where_it_says_so(value: str, tags: int) -> None:
+    pools = [{"name": "a", "tags": {"aks-disable-kubelet-serving-certificate-rotation": value}}]
+    assert len(values(uses(body(), pools, None), POOL_TAG)) == tags
+
+
+@pytest.mark.parametrize(
+    ("version", "day", "told"),
+    [
+        pytest.param("2024-09-02-preview", date(2025, 5, 1), "", id="young"),
+        pytest.param("2024-09-02-preview", date(2025, 7, 1), "works until about 2025-09-02", id="ends soon"),
+        pytest.param("2024-09-02-Preview", date(2026, 1, 1), "worked until about 2025-09-02", id="ended"),
+        pytest.param("2024-02-29-preview", date(2026, 1, 1), "worked until about 2025-03-01", id="of a leap day"),
+        pytest.param("2024-09-01", date(2030, 1, 1), "", id="stable"),
+        pytest.param("latest-preview", date(2030, 1, 1), "", id="no date"),
+        pytest.param("2024-13-45-preview", date(2030, 1, 1), "", id="no day of any year"),
+    ],
+)
+def test_previews_of_an_api_end_after_a_year(version: str, day: date, told: str) -> None:
+    found = preview_version("microsoft.containerService/managedClusters", version, day)
+    assert (told in found and version in found) if told else found == ""
+    # nobody says the same of others
+    assert preview_version("Microsoft.Compute/disks", version, day) == ""
+
+
+def test_no_version_that_the_collection_speaks_of_aks_ends() -> None:
+    assert not [kind for kind, version in API_VERSIONS.items() if preview_version(kind, version, date.max)]
 
 
 def test_an_app_routing_without_nginx_is_not_retired() -> None:
