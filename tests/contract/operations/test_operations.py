@@ -593,6 +593,15 @@ def test_odd_ownership_tags_are_warned_of(azure: Azure, tags: dict[str, str], wo
         assert [words in warning for warning in task.warnings] == ([True] if words else []), task.warnings
 
 
+@pytest.mark.parametrize(("version", "warned"), [("2022-04-02-preview", True), ("2025-10-01", False)])
+def test_a_preview_of_aks_that_has_ended_is_warned_of(azure: Azure, version: str, warned: bool) -> None:
+    kind = "Microsoft.ContainerService/managedClusters"
+    declared = {"type": kind, "name": "none", "resource_group": "rg", "state": "absent", "api_version": version}
+    task = azure.task(azure_resource, declared, check=True)
+    azure_resource.OPERATION(task)
+    assert [version in one for one in task.warnings] == [True] * warned, task.warnings
+
+
 def test_a_cluster_that_is_stopped_is_warned_of(cluster: Azure) -> None:
     task = cluster.task(aks_cluster, CLUSTER, check=True)
     arm = Arm.connect(cluster.task(aks_cluster, CLUSTER))
