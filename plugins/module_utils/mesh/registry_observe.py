@@ -60,9 +60,10 @@ class Registry:
         return f"/api/v1/namespaces/{self.namespace}/{behind}:{self.port}/proxy/agents"
 
     def way_to(self, endpoint: str) -> str:
-        """What an agent answers to the registry itself: its proxy leads to endpoints that are registered alone."""
+        """Where the registry itself asks an agent for something that it has not: its proxy leads to endpoints that are
+        registered, and to paths below /mcp/ alone."""
         behind = f"services/http:{self.service}:{self.port}/proxy"
-        return f"/api/v1/namespaces/{self.namespace}/{behind}/proxy/{urlsplit(endpoint).netloc}/livez"
+        return f"/api/v1/namespaces/{self.namespace}/{behind}/proxy/{urlsplit(endpoint).netloc}/mcp/nothing"
 
 
 @dataclass(frozen=True)

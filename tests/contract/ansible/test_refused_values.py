@@ -150,8 +150,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
     groups: dict[str, dict[str, Any]] = {role: {} for role in ROLES}
     for number, case in enumerate(CASES):
         groups[case.role][f"h{number}"] = {**BESIDE.get(case.module, {}), case.variable: case.value}
-    # what verifies a gateway is run by the role that verifies
-    roles = {role: [role, *(["site_verify"] if role == "gateway" else [])] for role in ROLES if role not in WITHOUT}
+    # what verifies these is run by the role that verifies
+    verified = {"agent_workload", "gateway"}
+    roles = {role: [role, *(["site_verify"] if role in verified else [])] for role in ROLES if role not in WITHOUT}
     reported, runs = validate(tmp_path_factory.mktemp("site"), groups, roles, **COMMON)
     return [Judged(reported.get(f"h{number}", {}), runs.get(f"h{number}", [])) for number in range(len(CASES))]
 

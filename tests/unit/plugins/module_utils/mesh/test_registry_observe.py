@@ -91,3 +91,5 @@ def test_a_registry_that_does_not_answer_in_time_is_no_lost_cluster() -> None:
 def test_a_pod_is_asked_beside_its_service() -> None:
     assert Registry("mesh").agents_path.endswith("/services/http:mcp-mesh-registry:8000/proxy/agents")
     assert Registry("mesh", pod="r-0").agents_path.endswith("/pods/http:r-0:8000/proxy/agents")
+    # 3.7.1 answers 400 for any path that does not begin with /mcp/
+    assert "/proxy/proxy/10.0.0.1:8080/mcp/" in Registry("mesh").way_to("http://10.0.0.1:8080")
