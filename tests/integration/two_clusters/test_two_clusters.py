@@ -162,12 +162,17 @@ def test_a_mesh_of_two_clusters(clusters: Clusters, run_task: Any) -> None:
     assert {SILENT, UNREACHABLE}.isdisjoint(findings(run_task, first))
 
     # the first cluster no longer reaches the second, whose agent stays registered
-    second.kubectl("delete", "service", "dates-exposed", "-n", NAMESPACE)
-    mesh.until(lambda: UNREACHABLE in findings(run_task, first), 60)
+    clusters.route((first.name, second.name), opened=False)
+    mesh.until(lambda: UNREACHABLE in findings(run_task, first), 120)
     said = findings(run_task, first)
     assert clusters.addresses["dates"] in said[UNREACHABLE] and SILENT not in said
-    assert run_task("mesh_agent", elsewhere)["changed"]
+    clusters.route((first.name, second.name))
     mesh.until(lambda: UNREACHABLE not in findings(run_task, first), 60)
+
+    # what is in front of the agent comes back
+    second.kubectl("delete", "service", "dates-exposed", "-n", NAMESPACE)
+    assert run_task("mesh_agent", elsewhere)["changed"]
+    assert not run_task("mesh_agent", elsewhere)["changed"]
 
     # the second no longer reaches the first
     clusters.route((second.name, first.name), opened=False)
