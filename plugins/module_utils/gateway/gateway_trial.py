@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -36,9 +37,9 @@ from . import observe, trial_calls, trial_pods
 from .gateway_spec import TYPES
 from .gateway_validate import owner_problems
 from .trial_cluster import Seen, control_of, label_of, policies_of
-from .trial_judge import NOT_PROVEN, Row, judged, notes_of, open_reasons, summary_of, unproven
+from .trial_judge import NOT_PROVEN, REFUSED_TOKENS, Row, judged, notes_of, open_reasons, summary_of, unproven
 from .trial_plan import FOREIGN, OUTSIDE, Credentials, Source, Trial, control_call, controls_of, sources_of, trials_of
-from .trial_samples import SIGNED_KINDS
+from .trial_samples import SIGNED_KINDS, other_fault
 from .trial_ways import addresses_of, protected_namespaces, ways_of
 
 SUBJECT = "gateway_trial"
@@ -330,6 +331,10 @@ def _tokens(params: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"is longer than {_LONGEST_TOKEN} characters: no proxy takes a header of this length")
         elif text and (not text.isascii() or any(character.isspace() for character in text)):
             yield Problem(path, "is not a token: it has spaces, or more than ASCII; leave the word Bearer out")
+        elif text and path != "access_token":
+            kind = path.partition(".")[2]
+            if why := other_fault(kind, text, params.get("auth") or (), time.time()):
+                yield Problem(path, f"{why}: give one that is {REFUSED_TOKENS[kind.replace('_', ' ')]}, or none")
 
 
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (

@@ -281,12 +281,13 @@ def _advice(row: Row) -> str:
 NOT_PROVEN = "NotProven"
 _DIAGNOSE = "ansible-playbook mcpops.platform.diagnose says why."
 _TRUST = "where the certificate is not trusted, give its authority (gateway_ca)."
-_ADVICE = {
+REFUSED_TOKENS: Mapping[str, str] = {
     "wrong audience": "of the route's issuer, valid now, and for another audience",
     "wrong issuer": "of an issuer that no route names",
     "expired": "of the route's issuer and for its audience, whose time is over",
     "other tenant": "of another tenant, valid now",
 }
+"""What a token is that is refused for the one thing that it is given for."""
 
 
 def unproven(rows: Sequence[Row], missing: Mapping[str, str]) -> list[Reason]:
@@ -388,7 +389,7 @@ def _refused_tokens(rows: Sequence[Row]) -> Iterator[Reason]:
         yield _failure(
             f"refused_tokens.{name.replace(' ', '_')}",
             f"proves nothing at {own[0].trial.way.route} from {own[0].trial.source.name}: {own[0].seen}",
-            f"Give one that is {_ADVICE.get(name, 'wrong in this alone')}, or none; {_TRUST}",
+            f"Give one that is {REFUSED_TOKENS.get(name, 'wrong in this alone')}, or none; {_TRUST}",
         )
 
 

@@ -88,6 +88,38 @@ def claims_of(token: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def other_fault(kind: str, token: str, auth: Sequence[Mapping[str, Any]], now: float) -> str:
+    """For what else a token of this kind would be refused, which proves nothing of its kind; empty if for nothing.
+
+    A gateway does not say why it refuses where its 401 is answered in words of its own, so the token itself is read.
+    """
+    claims = claims_of(token)
+    if not claims:
+        return "is not a JWT, and is refused for that"
+    ends = claims.get("exp")
+    ended = isinstance(ends, (int, float)) and ends <= now
+    issuers = {one["issuer"]: one["audiences"] for one in auth if one.get("issuer") and one.get("audiences")}
+    named = claims.get("iss") in issuers
+    found = claims.get("aud")
+    audiences = set(found if isinstance(found, list) else [found])
+    if kind == EXPIRED and not ended:
+        return "has not ended yet, so nothing is wrong with it"
+    if kind != EXPIRED and ended:
+        return "has ended, and is refused for that"
+    if not issuers:
+        return ""
+    if kind in (WRONG_AUDIENCE, EXPIRED) and not named:
+        return "is of an issuer that no auth names, and is refused for that"
+    if kind == WRONG_ISSUER and named:
+        return "is of an issuer that auth names"
+    fits = named and bool(audiences & set(issuers[claims["iss"]]))
+    if kind == WRONG_AUDIENCE and fits:
+        return "is for an audience that auth names"
+    if kind == EXPIRED and not fits:
+        return "is for an audience that auth does not name, and is refused for that"
+    return ""
+
+
 def tools_of(claims: Mapping[str, Any], route: str, auth: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
     """The tools of a route that the claims open, as it is declared; None for all of them."""
     found: list[str] = []

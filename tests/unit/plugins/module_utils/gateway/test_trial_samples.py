@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from typing import Any
 
@@ -12,6 +14,7 @@ from ansible_collections.mcpops.platform.plugins.module_utils.gateway.trial_samp
     Match,
     matches_of,
     merged_headers,
+    other_fault,
     sample_of,
 )
 
@@ -93,3 +96,37 @@ def test_what_answers_by_itself_has_no_match() -> None:
 
 def test_what_a_rule_asks_for_wins() -> None:
     assert merged_headers({"Accept": "a", "X": "b"}, [("accept", "c")]) == {"X": "b", "accept": "c"}
+
+
+# --- tokens that are given to be refused
+
+NOW = 1_800_000_000
+KNOWN = [{"name": "entra", "issuer": "https://issuer.test/v2.0", "audiences": ["api://one", "two"]}]
+
+
+def token(**claims: Any) -> str:
+    right = {"iss": "https://issuer.test/v2.0", "aud": "api://one", "exp": NOW + 600}
+    body = base64.urlsafe_b64encode(json.dumps({**right, **claims}).encode()).decode().rstrip("=")
+    return f"e30.{body}.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "told"),
+    [
+        pytest.param("wrong_audience", token(aud="api://other"), "", id="another audience"),
+        pytest.param("wrong_audience", token(aud=["x", "two"]), "an audience that auth names", id="one of several"),
+        pytest.param("wrong_audience", token(aud="x", exp=NOW - 1), "has ended", id="another audience, and ended"),
+        pytest.param("wrong_audience", token(aud="x", iss="https://a.test"), "issuer that no auth", id="nobody's"),
+        pytest.param("wrong_issuer", token(iss="https://a.test"), "", id="another issuer"),
+        pytest.param("wrong_issuer", token(), "an issuer that auth names", id="the same issuer"),
+        pytest.param("expired", token(exp=NOW - 1), "", id="ended"),
+        pytest.param("expired", token(), "has not ended", id="valid"),
+        pytest.param("expired", token(exp=NOW - 1, aud="x"), "audience that auth does not name", id="ended, elsewhere"),
+        pytest.param("other_tenant", token(iss="https://issuer.test/b"), "", id="another tenant"),
+        pytest.param("other_tenant", token(exp=NOW), "has ended", id="another tenant, and ended"),
+        pytest.param("other_tenant", "opaque", "is not a JWT", id="no JWT"),
+    ],
+)
+def test_a_token_that_is_to_be_refused_is_wrong_in_one_thing(kind: str, given: str, told: str) -> None:
+    found = other_fault(kind, given, KNOWN, NOW)
+    assert (told in found) if told else found == ""
