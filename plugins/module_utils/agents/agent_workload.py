@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import Check, Problem, Refused, Rule, check, refuse
+from ..errors import Problem, Refused, Rule, check, refuse
 from ..kube import pinned_images
 from ..kube.apply.bundle import apply_bundle, plan_without_cluster
 from ..kube.apply.options import BundleOptions, BundleOutcome
@@ -24,8 +24,9 @@ from ..kube.kubeconfig import CONNECTION
 from ..kube.manifests import Object, ObjectRef
 from ..kube.policy_peers import range_problems
 from ..kube.workload_parts import keep_replicas
+from ..kube.workload_rules import SET_RULES
 from ..masking import declared_values, protect
-from ..names import namespace_problems, wrong_label_value
+from ..names import namespace_problems
 from ..plan import Refusal
 from ..run_cache import ClusterPending
 from ..task import Result, Task
@@ -309,34 +310,17 @@ def _agents(params: Mapping[str, Any]) -> Iterator[Problem]:
     return absence_problems(agents) if params["state"] == "absent" else agents_problems(agents)
 
 
-def _set(params: Mapping[str, Any]) -> Iterator[Problem]:
+def _place(params: Mapping[str, Any]) -> Iterator[Problem]:
     yield from namespace_problems("namespace", params["namespace"])
-    name = params.get("set_name")
-    if name is not None and (wrong := wrong_label_value(name) if name else "is empty: leave it out, or give it a name"):
-        yield Problem("set_name", wrong)
     if params["state"] != "absent":
         yield from range_problems(API_SERVER_CIDRS, params.get(API_SERVER_CIDRS) or ())
 
 
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     *CONNECTION,
-    _set,
+    _place,
+    *SET_RULES,
     pinned_images.digest_problems,
     _agents,
-    Check(
-        "prune",
-        lambda params: params["prune"] and params["state"] == "absent",
-        "belongs to state: present; state: absent removes the agents that are named",
-    ),
-    Check(
-        "prune",
-        lambda params: params["prune"] and not params.get("set_name"),
-        "needs set_name: the name by which agents of earlier runs are known again",
-    ),
-    Check(
-        "prune_max_percent",
-        lambda params: not 0 <= params["prune_max_percent"] <= 100,
-        "{prune_max_percent} is not a percentage (0 to 100)",
-    ),
     lambda params: wait_timeout_problems(params["wait_timeout"], zero=True),
 )

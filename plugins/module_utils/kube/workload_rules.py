@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import Problem
+from ..errors import Check, Problem, Rule
 from ..names import (
     IMAGE,
     SUBDOMAIN,
@@ -178,3 +178,30 @@ def exposed_secrets(options: Mapping[str, Any]) -> list[str]:
 def is_floating(image: str | None) -> bool:
     """Whether an image names no version, so that nodes may run different ones."""
     return bool(image) and "@" not in str(image) and str(image).rpartition("/")[2].partition(":")[2] in ("", "latest")
+
+
+def _set_name(params: Mapping[str, Any]) -> Found:
+    name = params.get("set_name")
+    if name is not None and (wrong := wrong_label_value(name) if name else "is empty: leave it out, or give it a name"):
+        yield Problem("set_name", wrong)
+
+
+SET_RULES: tuple[Rule[Mapping[str, Any]], ...] = (
+    _set_name,
+    Check(
+        "prune",
+        lambda params: params["prune"] and params["state"] == "absent",
+        "belongs to state: present; state: absent removes the agents that are named",
+    ),
+    Check(
+        "prune",
+        lambda params: params["prune"] and not params.get("set_name"),
+        "needs set_name: the name by which agents of earlier runs are known again",
+    ),
+    Check(
+        "prune_max_percent",
+        lambda params: not 0 <= params["prune_max_percent"] <= 100,
+        "{prune_max_percent} is not a percentage (0 to 100)",
+    ),
+)
+"""Of the set that the agents of a task are, whichever kind of agents."""

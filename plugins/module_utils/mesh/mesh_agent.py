@@ -23,8 +23,9 @@ from ..kube.kubeconfig import CONNECTION
 from ..kube.manifests import Object, ObjectRef
 from ..kube.policy_peers import range_problems
 from ..kube.workload_parts import keep_replicas
+from ..kube.workload_rules import SET_RULES
 from ..masking import declared_values, protect
-from ..names import SERVICE, namespace_problems, wrong_label_value, wrong_name
+from ..names import SERVICE, namespace_problems, wrong_name
 from ..plan import Plan, Refusal
 from ..run_cache import ClusterPending
 from ..task import Result, Task
@@ -310,16 +311,10 @@ def _place(params: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("registry_url", f"{url!r} is not the address of a registry: it begins with http:// or https://")
 
 
-def _set(params: Mapping[str, Any]) -> Iterator[Problem]:
-    name = params.get("set_name")
-    if name is not None and (wrong := wrong_label_value(name) if name else "is empty: leave it out, or give it a name"):
-        yield Problem("set_name", wrong)
-
-
 _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
     *CONNECTION,
     _place,
-    _set,
+    *SET_RULES,
     cidr_problems,
     pinned_images.digest_problems,
     _agents,
@@ -327,21 +322,6 @@ _RULES: tuple[Rule[Mapping[str, Any]], ...] = (
         "registry_port",
         lambda params: not 1 <= params["registry_port"] <= 65535,
         "{registry_port} is not a port (1 to 65535)",
-    ),
-    Check(
-        "prune",
-        lambda params: params["prune"] and params["state"] == "absent",
-        "belongs to state: present; state: absent removes the agents that are named",
-    ),
-    Check(
-        "prune",
-        lambda params: params["prune"] and not params.get("set_name"),
-        "needs set_name: the name by which agents of earlier runs are known again",
-    ),
-    Check(
-        "prune_max_percent",
-        lambda params: not 0 <= params["prune_max_percent"] <= 100,
-        "{prune_max_percent} is not a percentage (0 to 100)",
     ),
     Check(
         "delete_data",
